@@ -1,0 +1,1 @@
+"""Pure: octets and values in, values out. Where the RFCs are; start at `answer`."""

@@ -1,0 +1,153 @@
+"""START HERE: what is said about a resource. The whole policy, top to bottom.
+
+Floor: core (pure). RFC 9110: methods (section 9), content negotiation (12), conditional requests
+(13), range requests (14) and status codes (15), in that order.
+
+`check_method` comes before the look-up, so that a method that is not served costs no disk access;
+`answer` after it. Both know nothing of connections and of HTTP versions. For HEAD `answer` says
+what it would say to GET; that no body follows is a matter of whoever sends it.
+"""
+
+from .conditional import evaluate, if_range
+from .fields import format_http_date
+from .negotiation import choose
+from .path import escape_query
+from .ranges import Spans, content_range, multipart, parse_range
+from .request import ALLOW, Request
+from .resource import Directory, File, Forbidden, Missing, Representation, Resource, Span
+from .response import Body, Fields, Refused, Response, plain_text
+
+__all__ = ["answer", "check_method"]
+
+# RFC 9110 section 9.3, RFC 5789: methods that we know and no file answers.
+_KNOWN_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT"))
+
+_NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
+_ACCEPT_RANGES = (b"Accept-Ranges", b"bytes")
+_VARY = (b"Vary", b"Accept-Encoding")
+
+
+def check_method(request: Request) -> Response | None:
+    """Return the response to OPTIONS, ``None`` for GET and HEAD; raise `Refused` for the rest."""
+    method = request.method
+    if method in (b"GET", b"HEAD") and request.path != b"*":
+        return None
+    if method == b"OPTIONS":
+        return Response(204, [ALLOW], length=None)
+    if method in _KNOWN_METHODS:
+        raise Refused(405, "Files can be read here, and nothing else.", [ALLOW])
+    raise Refused(501, "That method is not known here.")
+
+
+def answer(request: Request, resource: Resource, now: float) -> Response:
+    """Return the response to a GET or HEAD for ``resource``; ``now`` is in epoch seconds."""
+    # 1. Nothing to represent.
+    if isinstance(resource, Missing):
+        return plain_text(404)
+    if isinstance(resource, Forbidden):
+        return plain_text(403)
+    if isinstance(resource, Directory):
+        return _redirect(resource, request.query)
+
+    # 2. Which representation?
+    index = choose(request.fields.get(b"accept-encoding"), resource.variants)
+    if index is None:
+        return plain_text(406, "Every coding that this file has was ruled out.", [_VARY])
+    representation = resource.variants[index]
+
+    # 3. Does the client's copy, or its wish, end it here?
+    fields = _validators(resource, representation, now)
+    status = evaluate(request.fields, representation, now)
+    if status == 304:
+        return Response(304, fields, length=None)
+    if status == 412:
+        return plain_text(412, "The file is not the one that the request is about.")
+
+    # 4. All of it, or parts?
+    _describe(fields, representation)
+    spans = _spans(request, representation, now)
+    if spans is None:
+        return _whole(fields, representation)
+    if not spans:
+        return _unsatisfiable(representation)
+    if len(spans) == 1:
+        return _single(fields, representation, *spans[0])
+    return _multiple(fields, representation, spans)
+
+
+def _redirect(directory: Directory, query: bytes | None) -> Response:
+    """Section 15.4.2. The path alone: nothing of the request's authority can get into it."""
+    location = directory.location
+    if query is not None:
+        location += b"?" + escape_query(query)
+    return plain_text(301, "Directories end with a slash.", [(b"Location", location)])
+
+
+def _validators(resource: File, representation: Representation, now: float) -> Fields:
+    """The fields that a 304 repeats too (section 15.4.5)."""
+    fields = [(b"ETag", representation.etag)]
+    if representation.last_modified is not None:
+        # Section 8.8.2.1: never later than Date.
+        date = min(representation.last_modified, int(now))
+        fields.append((b"Last-Modified", format_http_date(date)))
+    if len(resource.variants) > 1:
+        fields.append(_VARY)  # on every variant, the unencoded one too: section 12.5.5
+    return fields
+
+
+def _describe(fields: Fields, representation: Representation) -> None:
+    fields.append((b"Content-Type", representation.content_type))
+    if representation.coding:
+        fields.append((b"Content-Encoding", representation.coding))
+    fields += (_ACCEPT_RANGES, _NOSNIFF)
+
+
+def _spans(request: Request, representation: Representation, now: float) -> Spans | None:
+    """Range is defined for GET alone (section 14.2); ranges count in the encoded form."""
+    value = request.fields.get(b"range")
+    if value is None or request.method != b"GET":
+        return None
+    if not if_range(request.fields, representation, now):
+        return None
+    return parse_range(value, representation.size)
+
+
+def _whole(fields: Fields, representation: Representation) -> Response:
+    return Response(200, fields, _cut(representation, 0, representation.size), representation.size)
+
+
+def _unsatisfiable(representation: Representation) -> Response:
+    """Section 15.5.17."""
+    field = (b"Content-Range", b"bytes */%d" % representation.size)
+    return plain_text(416, "The file is shorter than that.", [field])
+
+
+def _single(fields: Fields, representation: Representation, start: int, stop: int) -> Response:
+    """Section 15.3.7.1."""
+    fields.append((b"Content-Range", content_range(start, stop, representation.size)))
+    return Response(206, fields, _cut(representation, start, stop), stop - start)
+
+
+def _multiple(fields: Fields, representation: Representation, spans: Spans) -> Response:
+    """Section 15.3.7.2. The type of the file moves from the head into the parts."""
+    content_type, delimiters, closing = multipart(
+        spans, representation.size, representation.content_type, representation.etag
+    )
+    head = [(n, content_type if n == b"Content-Type" else v) for n, v in fields]
+    pieces: list[bytes | Span] = []
+    length = len(closing)
+    for delimiter, (start, stop) in zip(delimiters, spans, strict=True):
+        pieces += (delimiter, *_pieces(_cut(representation, start, stop)))
+        length += len(delimiter) + stop - start
+    return Response(206, head, [*pieces, closing], length)
+
+
+def _cut(representation: Representation, start: int, stop: int) -> Body:
+    content = representation.content
+    if isinstance(content, bytes):
+        return content if stop - start == len(content) else content[start:stop]
+    return (Span(content, start, stop),)
+
+
+def _pieces(body: Body) -> tuple[bytes | Span, ...]:
+    return (body,) if isinstance(body, bytes) else tuple(body)

@@ -1,0 +1,96 @@
+"""What a path can turn out to be.
+
+Floor: core (pure). The site floor finds out which of these a path leads to; ``answer`` decides
+what to say about it. A resource holds everything about it that does not depend on a request, so
+that it can be remembered and used again.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from .fields import EntityTag, HTTPDate
+
+__all__ = [
+    "Directory",
+    "File",
+    "Forbidden",
+    "Missing",
+    "OpenFile",
+    "Representation",
+    "Resource",
+    "Span",
+]
+
+
+class OpenFile(Protocol):
+    """An open regular file whose bytes are read by offset.
+
+    Whoever keeps one beyond the current function holds it, and lets go of it once: the
+    descriptor is closed when nobody holds it any more.
+    """
+
+    def hold(self) -> None:
+        """Keep the descriptor open until a matching ``let_go``."""
+
+    def let_go(self) -> None:
+        """Close the descriptor if nobody else holds it."""
+
+    def read(self, size: int, offset: int) -> bytes:
+        """Return up to ``size`` octets from ``offset``; none at or past the end.
+
+        Blocks on the disk. Raises ``OSError``.
+        """
+
+
+@dataclass(slots=True)
+class Span:
+    """The octets ``start`` to ``stop`` (not included) of an open file."""
+
+    file: OpenFile
+    start: int
+    stop: int
+
+
+@dataclass(slots=True)
+class Representation:
+    """One form of a file: itself, or a precompressed sidecar (RFC 9110 section 3.2)."""
+
+    size: int
+    """Octets, as announced by Content-Length and never exceeded."""
+    etag: EntityTag
+    last_modified: HTTPDate | None
+    """``None`` where the file's time says nothing (reproducible builds set it to 0 or 1)."""
+    content_type: bytes
+    coding: bytes
+    """The content coding; ``b""`` for the file itself."""
+    content: bytes | OpenFile
+    """All octets in memory, or the open file to read them from."""
+
+
+@dataclass(slots=True)
+class File:
+    """A file, with every precompressed form that lies beside it."""
+
+    variants: tuple[Representation, ...]
+    """The file itself first, then its sidecars."""
+
+
+@dataclass(slots=True)
+class Directory:
+    """A directory whose path came without the closing slash."""
+
+    location: bytes
+    """The path that would have been right, escaped, beginning with exactly one slash."""
+
+
+@dataclass(slots=True)
+class Missing:
+    """Nothing that could be served: no such name, or one that is nobody's business."""
+
+
+@dataclass(slots=True)
+class Forbidden:
+    """A file or directory that exists and that the server may not read."""
+
+
+Resource: TypeAlias = File | Directory | Missing | Forbidden

@@ -1,0 +1,1 @@
+"""Twisted: octets in, octets out, and time."""

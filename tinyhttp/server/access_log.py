@@ -1,0 +1,179 @@
+"""A line per answer, in the combined format.
+
+Floor: server. Lines are gathered and written once a second, in a thread of the log's own, so that
+a full disk, a slow one or a pipe that nobody reads costs log lines and never a response. What is
+lost is counted and told to the ordinary log.
+"""
+
+import os
+import re
+from time import gmtime
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .disk import Disk
+
+__all__ = ["AccessLog", "combined"]
+
+INTERVAL = 1.0
+"""Seconds for which lines are gathered."""
+BUFFER = 1024 * 1024
+"""Octets that wait for a write under way; lines beyond are lost."""
+MAX_FIELD = 4096
+"""Octets of a request line or field that are logged."""
+
+# Whatever could end a line, a quoted string or a terminal's patience.
+_UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+_log = Logger()
+
+
+def combined(
+    client: bytes,
+    when: float,
+    line: bytes,
+    status: int,
+    octets: int,
+    referer: bytes | None,
+    agent: bytes | None,
+) -> bytes:
+    r"""Return a line in the combined format, its end included.
+
+    ``octets`` are those of the body that were handed to the transport. Control characters,
+    quotes, backslashes and everything beyond ASCII are written as ``\xHH``.
+    """
+    t = gmtime(when)
+    return b'%s - - [%02d/%s/%04d:%02d:%02d:%02d +0000] "%s" %d %d "%s" "%s"\n' % (
+        client,
+        t.tm_mday,
+        _MONTHS[t.tm_mon - 1],
+        t.tm_year,
+        t.tm_hour,
+        t.tm_min,
+        t.tm_sec,
+        _escape(line),
+        status,
+        octets,
+        _escape(referer or b"-"),
+        _escape(agent or b"-"),
+    )
+
+
+def _escape(value: bytes) -> bytes:
+    return _UNSAFE.sub(lambda m: b"\\x%02x" % m[0][0], value[:MAX_FIELD])
+
+
+class AccessLog:
+    """Writes lines to ``descriptor``, which it closes at the end unless it is standard output.
+
+    ``disk`` should run one call at a time, so that lines stay in order.
+    """
+
+    def __init__(self, reactor: IReactorTime, disk: Disk, descriptor: int):
+        self.lost = 0
+        """Lines that could not be written."""
+        self._reactor = reactor
+        self._disk = disk
+        self._descriptor = descriptor
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._torn = False  # the last write stopped in the middle of a line
+        self._write_under_way: Deferred[None] | None = None
+        self._failing = False
+        self._timer: IDelayedCall | None = None
+        self._closed = False
+        self._finished: Deferred[None] = Deferred()
+
+    def add(self, line: bytes) -> None:
+        """Take ``line`` for the next write; count it as lost if too many are waiting."""
+        if self._size >= BUFFER or self._closed:
+            self.lost += 1
+            return
+        self._lines.append(line)
+        self._size += len(line)
+        if self._timer is None and self._write_under_way is None:
+            self._timer = self._reactor.callLater(INTERVAL, self._flush)
+
+    def close(self) -> Deferred[None]:
+        """Return a Deferred that fires when what is waiting is written and the file closed.
+
+        From now on `add` only counts.
+        """
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._write_under_way is None:
+            self._flush()
+        return self._finished
+
+    def _flush(self) -> None:
+        self._timer = None
+        lines, self._lines, self._size = self._lines, [], 0
+        if lines:
+            writing = self._disk.run(self._write, lines)
+            self._write_under_way = writing.addBoth(self._written, len(lines))
+            if writing.called:  # inline: it has ended before it could be noted
+                self._write_under_way = None
+        elif self._closed:
+            self._finish()
+
+    def _write(self, lines: list[bytes]) -> None:
+        """Write ``lines``, in the log's thread; raises `LinesLost`."""
+        data = b"".join(lines)
+        if self._torn:
+            data = b"\n" + data
+        view = memoryview(data)
+        error: OSError | None = None
+        while view and error is None:
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except OSError as reason:
+                error = reason
+        done = data[: len(data) - len(view)]
+        if done:
+            self._torn = not done.endswith(b"\n")
+        if error is not None:
+            raise LinesLost(len(lines) - done[data.startswith(b"\n") :].count(b"\n"), error)
+
+    def _written(self, result: Failure | None, count: int) -> None:
+        self._write_under_way = None
+        if isinstance(result, Failure):
+            self._count_lost(result, count)
+        elif self._failing:
+            self._failing = False
+            _log.info("the access log works again; {lost} lines are lost so far", lost=self.lost)
+        if self._lines:
+            if self._closed:
+                self._flush()
+            else:
+                self._timer = self._reactor.callLater(INTERVAL, self._flush)
+        elif self._closed:
+            self._finish()
+
+    def _count_lost(self, failure: Failure, count: int) -> None:
+        error = failure.value
+        self.lost += error.lines if isinstance(error, LinesLost) else count
+        if not self._failing:  # once for each time of trouble, not once a second
+            self._failing = True
+            _log.error("the access log can't be written, lines are lost: {error}", error=error)
+
+    def _finish(self) -> None:
+        if self.lost:
+            _log.warn("{lost} lines of the access log were lost", lost=self.lost)
+        if self._descriptor > 2:
+            os.close(self._descriptor)
+        self._disk.rest()
+        self._finished.callback(None)
+
+
+class LinesLost(Exception):  # noqa: N818 (named after what happened)
+    """``lines`` lines could not be written because of ``reason``."""
+
+    def __init__(self, lines: int, reason: OSError):
+        super().__init__(f"{reason.strerror}")
+        self.lines = lines

@@ -1,0 +1,61 @@
+"""A port for everyone, whichever Internet protocol they speak.
+
+Floor: server.
+"""
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from zope.interface import implementer
+
+__all__ = ["BACKLOG", "EveryAddress"]
+
+BACKLOG = 1024
+"""Connections that the kernel holds until they are accepted."""
+
+
+@implementer(IStreamServerEndpoint)
+class EveryAddress:
+    """Listens on ``port`` of all addresses, IPv6 and IPv4, with one socket where that is possible.
+
+    Twisted's ``tcp6:`` endpoint does so as well on most machines, but leaves it to a setting of
+    the system (``net.ipv6.bindv6only``); here it is asked for. Without IPv6 it is IPv4 alone.
+    """
+
+    def __init__(self, reactor: Any, port: int):  # IReactorSocket
+        self._reactor = reactor
+        self._port = port
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Return a Deferred of the port; fails with ``OSError``."""
+        return execute(self._listen, factory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        with self._bind() as listener:
+            listener.setblocking(False)
+            port: IListeningPort = self._reactor.adoptStreamPort(
+                listener.fileno(), listener.family, factory
+            )
+        return port
+
+    def _bind(self) -> socket.socket:
+        if socket.has_dualstack_ipv6():
+            try:
+                return socket.create_server(
+                    ("::", self._port),
+                    family=socket.AF_INET6,
+                    backlog=BACKLOG,
+                    dualstack_ipv6=True,
+                )
+            except OSError as error:
+                if not _has_no_ipv6(error):
+                    raise
+        return socket.create_server(("", self._port), backlog=BACKLOG)
+
+
+def _has_no_ipv6(error: OSError) -> bool:
+    """A kernel with IPv6 compiled in may have it switched off."""
+    return error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)

@@ -1,0 +1,191 @@
+"""The factory of connections, and what they share.
+
+Floor: server. `Server` is an ordinary ``IProtocolFactory``: any endpoint can listen with it, and
+several of them can live in one process.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import time
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from ..core.fields import format_http_date
+from ..core.path import SitePath
+from ..core.request import Limits
+from ..core.resource import Resource
+from ..site.files import Files, Found, hold, let_go
+from ..site.site import Capacity, Site
+from ..site.tree import Tree
+from .access_log import AccessLog
+from .deadlines import Deadlines
+from .disk import Disk
+from .protocol import Connection
+
+__all__ = ["Server", "Timeouts"]
+
+
+@dataclass(slots=True, frozen=True)
+class Timeouts:
+    """How long is waited, in seconds."""
+
+    head: float = 30
+    """For a whole request head, from its first octet (from the start, on a new connection); and
+    once more for its body."""
+    idle: float = 95
+    """For the next request. Longer than the 90 s after which Heroku's router and other balancers
+    close a connection: whoever sends requests has to be the first to close."""
+    stall: float = 60
+    """For a client that accepts nothing of its response."""
+    linger: float = 5
+    """For a client to close after the last response."""
+
+
+class Server(Factory):
+    """Serves the directory ``root`` to every connection made through it.
+
+    ``index``, ``hidden_files`` and ``media_types`` (extension to field value) are as in `Files`,
+    ``follow_symlinks`` as in `Tree`. ``threads`` bounds the threads that wait for the disk; with 0
+    the reactor waits itself. ``clock`` gives epoch seconds. Raises ``OSError`` if ``root`` can't
+    be opened.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        reactor: Any,  # IReactorTime and IReactorFromThreads
+        index: Sequence[str] = ("index.html",),
+        hidden_files: bool = False,
+        follow_symlinks: bool = False,
+        media_types: Mapping[bytes, bytes] | None = None,
+        threads: int = 4,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        capacity: Capacity | None = None,
+        access_log: AccessLog | None = None,
+        clock: Callable[[], float] = time,
+    ):
+        files = Files(
+            Tree(root, follow_links=follow_symlinks),
+            clock,
+            index=index,
+            hidden_files=hidden_files,
+            media_types=media_types,
+        )
+        self.site = Site(files, clock, capacity)
+        self.disk = Disk(reactor, threads)
+        self.deadlines = Deadlines(reactor)
+        self.limits = limits or Limits()
+        self.timeouts = timeouts or Timeouts()
+        self.access_log = access_log
+        self.now = clock
+        self.draining = False
+        self.connections: set[Connection] = set()
+        self._reactor = reactor
+        self._look_ups: dict[SitePath, list[Deferred[Resource]]] = {}
+        self._date = b""
+        self._date_of = -1
+        self._empty: Deferred[None] | None = None
+
+    # For endpoints.
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(self)
+
+    def stopFactory(self) -> None:
+        """No port is listening any more: rest, as soon as the last connection is gone."""
+        self._rest_if_unused()
+
+    # For connections.
+
+    def opened(self, connection: Connection) -> None:
+        """Count ``connection`` in."""
+        self.connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """Count ``connection`` out."""
+        self.connections.discard(connection)
+        self.deadlines.remove(connection)
+        self._rest_if_unused()
+        if not self.connections and self._empty is not None:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
+
+    def date(self) -> bytes:
+        """Return the value of Date; made once a second."""
+        now = int(self.now())
+        if now != self._date_of:
+            self._date, self._date_of = format_http_date(now), now
+        return self._date
+
+    def look_up(self, path: SitePath) -> Deferred[Resource]:
+        """Return a Deferred of what ``path`` leads to; may be cancelled.
+
+        Everyone who asks while a look-up is under way gets its result.
+        """
+        result: Deferred[Resource] = Deferred()
+        waiting = self._look_ups.setdefault(path, [])
+        waiting.append(result)
+        if len(waiting) == 1:
+            _ = self.disk.run(self.site.files.find, path).addCallbacks(
+                self._found, self._failed, callbackArgs=(path,), errbackArgs=(path,)
+            )
+        return result
+
+    def _found(self, found: Found, path: SitePath) -> None:
+        self.site.remember(path, found)
+        hold(found)  # what one of them does next may push it out of the memory again
+        for waiting in self._look_ups.pop(path):
+            if not waiting.called:
+                waiting.callback(found.resource)
+        let_go(found)
+
+    def _failed(self, failure: Failure, path: SitePath) -> None:
+        for waiting in self._look_ups.pop(path):
+            if not waiting.called:
+                waiting.errback(failure)
+
+    # The end.
+
+    def stop(self, grace: float = 25) -> Deferred[None]:
+        """Return a Deferred that fires when every connection has ended and all is released.
+
+        Idle connections close at once, responses under way are finished; what is left after
+        ``grace`` seconds is cut off. The ports are to be closed by whoever opened them, before.
+        """
+        self.draining = True
+        for connection in list(self.connections):
+            connection.drain()
+        if not self.connections:
+            return self._release(None)
+        cut_off = self._reactor.callLater(grace, self._cut_off)
+        self._empty = Deferred()
+
+        def emptied(result: None) -> Deferred[None]:
+            if cut_off.active():
+                cut_off.cancel()
+            return self._release(result)
+
+        return self._empty.addCallback(emptied)
+
+    def _cut_off(self) -> None:
+        for connection in list(self.connections):
+            connection.transport.abortConnection()
+
+    def _release(self, result: None) -> Deferred[None]:
+        self.site.close()
+        self.disk.rest()
+        return succeed(None) if self.access_log is None else self.access_log.close()
+
+    def _rest_if_unused(self) -> None:
+        if not self.numPorts and not self.connections:
+            self.disk.rest()

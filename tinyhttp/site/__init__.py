@@ -1,0 +1,1 @@
+"""Which resource answers a path: the only floor that touches the disk."""

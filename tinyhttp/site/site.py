@@ -1,0 +1,67 @@
+"""A tree of files as a web site, remembered for as long as it may be taken for granted.
+
+Floor: site. `Site.recall` and `Site.remember` belong to the reactor's thread and never touch the
+disk; `Site.files` finds what they don't know, in any thread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..core.path import SitePath
+from ..core.resource import File, Resource
+from .cache import LRU
+from .files import Files, Found, let_go
+
+__all__ = ["Capacity", "Site"]
+
+
+@dataclass(slots=True, frozen=True)
+class Capacity:
+    """How much is remembered."""
+
+    files: int = 4096
+    """Small files, whose content is kept."""
+    octets: int = 64 * 1024 * 1024
+    """Their content, sidecars included."""
+    descriptors: int = 256
+    """Descriptors kept open, of files too large for memory."""
+    others: int = 1024
+    """Paths that lead to no file; kept apart, so that a scan does not push files out."""
+
+
+class Site:
+    """What is known of ``files``, within ``capacity``; ``clock`` gives epoch seconds."""
+
+    def __init__(self, files: Files, clock: Callable[[], float], capacity: Capacity | None = None):
+        capacity = capacity or Capacity()
+        self.files = files
+        self._clock = clock
+        self._small: LRU[SitePath, Found] = LRU(capacity.files, capacity.octets, let_go)
+        self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
+        self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
+
+    def close(self) -> None:
+        """Forget everything and close the root; transfers under way keep what they hold."""
+        for memory in (self._small, self._large, self._others):
+            memory.clear()
+        self.files.close()
+
+    def recall(self, path: SitePath) -> Resource | None:
+        """Return what ``path`` is known to lead to; ``None`` if it has to be looked up."""
+        found = self._small.get(path) or self._large.get(path) or self._others.get(path)
+        if found is None or not found.fresh_until > self._clock():
+            return None
+        return found.resource
+
+    def remember(self, path: SitePath, found: Found) -> None:
+        """Keep ``found`` in place of what was known before; takes over what it holds open."""
+        for memory in (self._small, self._large, self._others):
+            memory.remove(path)
+        if not isinstance(found.resource, File):
+            self._others.put(path, found, 1)
+            return
+        variants = found.resource.variants
+        if open_files := sum(not isinstance(variant.content, bytes) for variant in variants):
+            self._large.put(path, found, open_files)
+        else:
+            self._small.put(path, found, sum(variant.size for variant in variants))

@@ -1,0 +1,163 @@
+"""Opens files beneath the root, and nothing else.
+
+Floor: site. Everything starts at a descriptor of the root directory and goes down name by name,
+each opened relative to the one before it and without following symbolic links (``openat`` with
+``O_NOFOLLOW``). There is no path that is checked first and opened later, so nothing can be
+swapped in between. Links are followed by hand: the names in a link are walked like those of a
+request, and the walk can't climb above the descriptor that it started from.
+
+Runs in any thread; keeps no state but the root's descriptor.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+__all__ = ["Outside", "Tree"]
+
+_MAX_LINKS = 40  # Linux gives up after as many
+
+# O_PATH asks for the right to pass through a directory only, not for that to list it.
+_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+# O_NONBLOCK: opening a FIFO does not wait for its writer. O_NOCTTY: nor does it become our
+# terminal. Neither has any effect on a regular file.
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Outside(OSError):  # noqa: N818 (named after where the way leads)
+    """The way leads out of the root, through a symbolic link, or round in circles."""
+
+
+class Tree:
+    """A directory tree that is served.
+
+    ``root`` is opened at once, links in its own path followed: raises ``OSError``. With
+    ``follow_links`` symbolic links inside may lead anywhere.
+    """
+
+    def __init__(self, root: str | bytes | os.PathLike[str], *, follow_links: bool = False):
+        self._root = os.open(root, _DIRECTORY)
+        self._real_root = os.fsencode(os.path.realpath(root))
+        self._follow_links = follow_links
+
+    def close(self) -> None:
+        """Close the root's descriptor; open files stay open."""
+        os.close(self._root)
+
+    @contextmanager
+    def directory(self, names: Sequence[bytes]) -> Iterator["Place"]:
+        """Give the directory that ``names`` lead to from the root.
+
+        Raises ``OSError`` as ``open`` does, `Outside` among them.
+        """
+        place = Place([os.dup(self._root)], self._real_root, follow_links=self._follow_links)
+        try:
+            place.walk(names)
+            yield place
+        finally:
+            place.close()
+
+
+class Place:
+    """A directory, with the descriptors of all directories between the root and itself."""
+
+    def __init__(self, descriptors: list[int], real_root: bytes, *, follow_links: bool):
+        self._descriptors = descriptors
+        self._real_root = real_root
+        self._follow_links = follow_links
+        self._nofollow = 0 if follow_links else os.O_NOFOLLOW
+        self._links = 0
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+    def is_directory(self, name: bytes) -> bool:
+        """Return whether ``name`` in this directory is a directory that may be entered."""
+        with self._copy() as place:
+            try:
+                place.walk((name,))
+            except (NotADirectoryError, FileNotFoundError):
+                return False
+            return True
+
+    def open_file(self, name: bytes) -> int | None:
+        """Return a descriptor of the regular file ``name`` in this directory.
+
+        ``None`` if it is a directory, FIFO, socket or device: those are never opened, as opening
+        alone may have an effect. Raises ``OSError``.
+        """
+        here = self._descriptors[-1]
+        mode = os.stat(name, dir_fd=here, follow_symlinks=self._follow_links).st_mode
+        if stat.S_ISLNK(mode):
+            with self._copy() as place:
+                *way, last = place.read_link(name)
+                place.walk(way)
+                return place.open_file(last) if last not in (b"", b".", b"..") else None
+        if not stat.S_ISREG(mode):
+            return None
+        descriptor = os.open(name, _FILE | self._nofollow, dir_fd=here)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # another one has taken the name since
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def walk(self, names: Sequence[bytes]) -> None:
+        """Go down (or up, for ``..``) name by name."""
+        pending = list(reversed(names))
+        while pending:
+            name = pending.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                self._up()
+                continue
+            try:
+                down = os.open(name, _DIRECTORY | self._nofollow, dir_fd=self._descriptors[-1])
+            except OSError as error:  # ENOTDIR or ELOOP, by system, where the name is a link
+                if self._follow_links or not self._is_link(name):
+                    raise error
+                pending += reversed(self.read_link(name))
+            else:
+                self._descriptors.append(down)
+
+    def read_link(self, name: bytes) -> list[bytes]:
+        """Return the names to walk from here for the link ``name``; goes to the root if need be.
+
+        An absolute link counts as beneath the root if it begins with the root's real path.
+        """
+        self._links += 1
+        if self._links > _MAX_LINKS:
+            raise Outside("too many symbolic links")
+        target = os.readlink(name, dir_fd=self._descriptors[-1])
+        if target.startswith(b"/"):
+            root = self._real_root.rstrip(b"/") + b"/"
+            if not (target + b"/").startswith(root):
+                raise Outside("a symbolic link leads out of the root")
+            target = (target + b"/")[len(root) : -1]
+            while len(self._descriptors) > 1:
+                self._up()
+        return target.split(b"/")
+
+    def _up(self) -> None:
+        if len(self._descriptors) == 1:
+            raise Outside("a symbolic link leads out of the root")
+        os.close(self._descriptors.pop())
+
+    def _is_link(self, name: bytes) -> bool:
+        state = os.stat(name, dir_fd=self._descriptors[-1], follow_symlinks=False)
+        return stat.S_ISLNK(state.st_mode)
+
+    @contextmanager
+    def _copy(self) -> Iterator["Place"]:
+        """Give a place to walk on from, while this one stays where it is."""
+        place = Place([], self._real_root, follow_links=self._follow_links)
+        place._links = self._links
+        try:
+            for descriptor in self._descriptors:
+                place._descriptors.append(os.dup(descriptor))
+            yield place
+        finally:
+            place.close()

@@ -196,7 +196,7 @@ class Client:
 
     @property
     def received(self) -> bytes:
-        return self.transport.value()
+        return bytes(self.transport.value())
 
     def answers(self, bodiless: Iterable[int] = ()) -> list[Answer]:
         return read_answers(self.received, bodiless)

@@ -80,9 +80,9 @@ def find_head_end(buffer: bytes | bytearray, scanned: int, limits: Limits) -> in
     """Return where the head at the start of ``buffer`` ends, its empty line included; or -1.
 
     The first ``scanned`` octets have been looked at before, so that a head that arrives octet by
-    octet costs linear time. Raises `Refused` as soon as no continuation could be right: 400 for
-    something that does not start like a request or has a line end other than CRLF, which would
-    otherwise be waited for until the deadline; 414 and 431 over the limits.
+    octet costs linear time. Raises `Refused` as soon as no continuation could be right, instead of
+    waiting for one until the deadline: 400 for something that does not start like a request, for a
+    request line that is none, and for a line end other than CRLF; 414 and 431 over the limits.
     """
     end = buffer.find(b"\r\n\r\n", max(scanned - 3, 0))
     if end >= 0:
@@ -94,6 +94,8 @@ def find_head_end(buffer: bytes | bytearray, scanned: int, limits: Limits) -> in
         raise Refused(400, "Lines must end with CRLF.")
     line_end = buffer.find(b"\r\n", 0, limits.request_line + 2)
     _check_lengths(len(buffer) if line_end < 0 else line_end, len(buffer), limits)
+    if line_end >= max(scanned - 1, 0) and not _REQUEST_LINE.fullmatch(buffer, 0, line_end):
+        raise _malformed_request_line()
     return -1
 
 
@@ -115,7 +117,7 @@ def parse(head: bytes, limits: Limits) -> Request:
     line = lines[0]
     m = _REQUEST_LINE.fullmatch(line)
     if m is None:
-        raise Refused(400, "The request line is malformed.")
+        raise _malformed_request_line()
     method, target, major, minor = m.groups()
     if major != b"1":
         raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
@@ -137,6 +139,10 @@ def parse(head: bytes, limits: Limits) -> Request:
         not old and b"expect" in fields and _expects_continue(fields[b"expect"]),
         line,
     )
+
+
+def _malformed_request_line() -> Refused:
+    return Refused(400, "The request line is malformed.")
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:

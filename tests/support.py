@@ -8,9 +8,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import Queue
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.task import Clock
@@ -18,6 +20,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
+from tinyhttp.server.disk import Disk
 from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
 
@@ -37,6 +40,74 @@ class FakeReactor(Clock):
 
     def callFromThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         function(*args, **kwargs)
+
+
+def pass_time(reactor: Clock, seconds: float) -> None:
+    """Let so much time pass, in quarters of a second as calls are due in between."""
+    for _ in range(round(seconds * 4)):
+        reactor.advance(0.25)
+
+
+class TurningReactor(FakeReactor):
+    """A reactor that gets its calls from real threads, and makes them when it is its `turn`."""
+
+    def __init__(self, now: float = NOW):
+        super().__init__(now)
+        self._calls: Queue[Callable[[], Any]] = Queue()
+
+    def callFromThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self._calls.put(lambda: function(*args, **kwargs))
+
+    def turn(self) -> None:
+        """Make the next call; wait for it, but not for ever."""
+        self._calls.get(timeout=10)()
+
+    def turn_until(self, result: Deferred[Any]) -> None:
+        """Make calls until ``result`` has fired."""
+        while not result.called:
+            self.turn()
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HeldDisk(Disk):
+    """A disk that does its work, and delivers the result, when it is told to."""
+
+    def __init__(self) -> None:
+        reactor: Any = FakeReactor()  # never asked for anything
+        super().__init__(reactor, 0)
+        self._work: list[Callable[[], Callable[[], object]]] = []
+        self._done: list[Callable[[], object]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many calls have not been done."""
+        return len(self._work)
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        result: Deferred[T] = Deferred()
+
+        def work() -> Callable[[], object]:
+            done = execute(function, *args, **kwargs)
+            return lambda: done.chainDeferred(result)
+
+        self._work.append(work)
+        return result
+
+    def work(self) -> None:
+        """Do the oldest call, and keep the result."""
+        self._done.append(self._work.pop(0)())
+
+    def deliver(self) -> None:
+        """Give the oldest result to whoever waits for it."""
+        self._done.pop(0)()
+
+    def complete(self) -> None:
+        """Do the oldest call and deliver its result."""
+        self.work()
+        self.deliver()
 
 
 class FakeTransport(StringTransport):
@@ -224,9 +295,25 @@ def make_server(root: Path, reactor: FakeReactor | None = None, **options: Any) 
     return Server(root, reactor=reactor, clock=reactor.seconds, **options)
 
 
+def make_disk(reactor: Any, threads: int) -> Disk:
+    """Return a disk on one of the reactors here, of which it needs ``callFromThread`` alone."""
+    return Disk(reactor, threads)
+
+
 def get(target: str = "/", *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
     """Return a request; one for HTTP/1.1 without a Host among ``fields`` gets one."""
     lines = [f"{method} {target} HTTP/{version}", *fields]
     if version != "1.0" and not any(f.lower().startswith("host:") for f in fields):
         lines.insert(1, "Host: localhost")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def open_descriptors() -> set[str]:
+    """Return what the descriptors of this process lead to, with their numbers."""
+    links = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            links.add(f"{number} {os.readlink(f'/proc/self/fd/{number}')}")
+        except FileNotFoundError:  # the one that listed the directory
+            continue
+    return links

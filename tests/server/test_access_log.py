@@ -1,0 +1,406 @@
+"""The access log: what a line looks like, and that trouble with it costs lines alone."""
+
+import os
+from collections.abc import Iterator
+from fcntl import F_SETPIPE_SZ, fcntl
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.address import IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+
+from tests.support import (
+    NOW,
+    Client,
+    FakeReactor,
+    HeldDisk,
+    TurningReactor,
+    get,
+    make_disk,
+    make_server,
+    write_tree,
+)
+from tinyhttp.server.access_log import AccessLog, combined
+
+# The form of a line.
+
+
+def line(request: bytes = b"GET / HTTP/1.1", **changes: Any) -> bytes:
+    arguments: dict[str, Any] = {
+        "client": b"192.0.2.1",
+        "when": NOW,
+        "line": request,
+        "status": 200,
+        "octets": 5,
+        "referer": None,
+        "agent": None,
+        **changes,
+    }
+    return combined(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (
+            line(),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n',
+        ),
+        (
+            line(referer=b"https://example.com/", agent=b"curl/8.0", status=206, octets=0),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET / HTTP/1.1" 206 0 '
+            b'"https://example.com/" "curl/8.0"\n',
+        ),
+        (
+            line(when=0.9, client=b"2001:db8::1"),
+            b'2001:db8::1 - - [01/Jan/1970:00:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n',
+        ),
+        (
+            line(b'GET /" HTTP/1.1'),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET /\\x22 HTTP/1.1" 200 5 "-" "-"\n',
+        ),
+        (
+            line(agent=b'a"b\\c\r\nd\te\x1b[31m\x7f\xc3\xbc\0'),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET / HTTP/1.1" 200 5 "-" '
+            b'"a\\x22b\\x5cc\\x0d\\x0ad\\x09e\\x1b[31m\\x7f\\xc3\\xbc\\x00"\n',
+        ),
+        (
+            line(referer=b'\n192.0.2.9 - - [x] "GET /forged HTTP/1.1" 200'),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET / HTTP/1.1" 200 5 '
+            b'"\\x0a192.0.2.9 - - [x] \\x22GET /forged HTTP/1.1\\x22 200" "-"\n',
+        ),
+        (
+            line(referer=b"", agent=b""),
+            b'192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n',
+        ),
+    ],
+    ids=["plain", "with fields", "epoch", "quote", "control octets", "a forged line", "empty"],
+)
+def test_a_line(made: bytes, expected: bytes) -> None:
+    assert made == expected
+
+
+def test_a_field_is_cut() -> None:
+    assert len(line(agent=b"a" * 30_000, referer=b"\0" * 30_000)) < 4096 * 5 + 200
+
+
+@given(st.binary(), st.binary(), st.binary())
+def test_whatever_comes_it_is_one_line_of_ascii(
+    request: bytes, referer: bytes, agent: bytes
+) -> None:
+    made = line(request, referer=referer, agent=agent)
+    assert made.endswith(b'"\n')
+    assert all(0x20 <= octet < 0x7F for octet in made[:-1])
+    assert made.count(b'"') == 6
+
+
+# What is logged of a connection.
+
+
+@pytest.fixture
+def reactor() -> FakeReactor:
+    return FakeReactor()
+
+
+@pytest.fixture
+def events() -> Iterator[list[LogEvent]]:
+    events: list[LogEvent] = []
+    observer = cast(ILogObserver, events.append)
+    globalLogPublisher.addObserver(observer)
+    yield events
+    globalLogPublisher.removeObserver(observer)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "access.log"
+
+
+def new_log(reactor: FakeReactor, path: Path, disk: Any = None) -> AccessLog:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    return AccessLog(reactor, disk or make_disk(reactor, 0), descriptor)
+
+
+@pytest.fixture
+def log(reactor: FakeReactor, path: Path) -> AccessLog:
+    return new_log(reactor, path)
+
+
+def logged(path: Path) -> list[bytes]:
+    """Return the lines, without what is equal in all of them."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    prefix = b"192.0.2.1 - - [21/Sep/2026:14:13:20 +0000] "
+    assert all(line.startswith(prefix) and line.endswith(b"\n") for line in lines)
+    return [line[len(prefix) : -1] for line in lines]
+
+
+def test_each_answer_is_a_line(
+    reactor: FakeReactor, log: AccessLog, path: Path, tmp_path: Path
+) -> None:
+    root = write_tree(tmp_path / "root", {"a.txt": b"hello", "big.bin": bytes(200_000)})
+    server = make_server(root, reactor, access_log=log)
+    client = Client(server).send(
+        get("/a.txt?q", "User-Agent: curl/8.0", "Referer: http://x/")
+        + get("/a.txt", method="HEAD")
+        + get("/none", 'User-Agent: "quoted"')
+        + get("/big.bin", "Range: bytes=0-199998")
+        + get("/a.txt", "If-None-Match: *")
+        + b"nonsense\x1b \r\nHost: x\r\n\r\n"
+    )
+    client.vanish()
+    vanishing = Client(server, room=1000).send(get("/big.bin"))
+    vanishing.vanish()
+    Client(server).vanish()
+    assert server.stop().called
+    assert logged(path) == [
+        b'"GET /a.txt?q HTTP/1.1" 200 5 "http://x/" "curl/8.0"',
+        b'"HEAD /a.txt HTTP/1.1" 200 0 "-" "-"',
+        b'"GET /none HTTP/1.1" 404 14 "-" "\\x22quoted\\x22"',
+        b'"GET /big.bin HTTP/1.1" 206 199999 "-" "-"',
+        b'"GET /a.txt HTTP/1.1" 304 0 "-" "-"',
+        b'"nonsense\\x1b " 400 47 "-" "-"',
+        b'"GET /big.bin HTTP/1.1" 200 131072 "-" "-"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        (IPv6Address("TCP", "2001:db8::1", 1), b"2001:db8::1"),
+        (IPv6Address("TCP", "::ffff:192.0.2.7", 1), b"192.0.2.7"),
+        (UNIXAddress("/run/x"), b"unix:"),
+    ],
+    ids=["IPv6", "IPv4 over IPv6", "unix"],
+)
+def test_clients(
+    reactor: FakeReactor, log: AccessLog, path: Path, tmp_path: Path, address: Any, client: bytes
+) -> None:
+    server = make_server(tmp_path, reactor, access_log=log)
+    c = Client(server)
+    c.transport.peerAddr = address
+    c.send(get("/none"))
+    _ = server.stop()
+    assert path.read_bytes().startswith(client + b" - - [")
+
+
+# Batches.
+
+
+def test_lines_are_gathered_for_a_second(reactor: FakeReactor, log: AccessLog, path: Path) -> None:
+    log.add(b"1\n")
+    reactor.advance(0.5)
+    log.add(b"2\n")
+    assert path.read_bytes() == b""
+    reactor.advance(0.5)
+    assert path.read_bytes() == b"1\n2\n"
+    assert reactor.getDelayedCalls() == []
+    log.add(b"3\n")
+    reactor.advance(1)
+    assert path.read_bytes() == b"1\n2\n3\n"
+
+
+def test_nothing_is_scheduled_while_there_is_nothing_to_write(
+    reactor: FakeReactor, log: AccessLog
+) -> None:
+    assert reactor.getDelayedCalls() == []
+    assert log.close().called
+    assert reactor.getDelayedCalls() == []
+
+
+def test_close_writes_everything(reactor: FakeReactor, log: AccessLog, path: Path) -> None:
+    log.add(b"1\n")
+    log.add(b"2\n")
+    assert log.close().called
+    assert path.read_bytes() == b"1\n2\n"
+    assert reactor.getDelayedCalls() == []
+
+
+def test_close_closes_the_file(reactor: FakeReactor, tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    assert AccessLog(reactor, make_disk(reactor, 0), descriptor).close().called
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_close_leaves_standard_output_open(reactor: FakeReactor) -> None:
+    assert AccessLog(reactor, make_disk(reactor, 0), 1).close().called
+    os.fstat(1)
+
+
+def test_one_write_at_a_time(reactor: FakeReactor, path: Path) -> None:
+    """Two could overtake each other."""
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    reactor.advance(1)
+    log.add(b"2\n")
+    reactor.advance(5)
+    assert disk.waiting == 1
+    disk.complete()
+    reactor.advance(1)
+    assert disk.waiting == 1
+    disk.complete()
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_close_while_a_write_is_under_way(reactor: FakeReactor, path: Path) -> None:
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    reactor.advance(1)
+    log.add(b"2\n")
+    closed = log.close()
+    assert not closed.called
+    disk.complete()
+    assert not closed.called
+    disk.complete()
+    assert closed.called
+    assert path.read_bytes() == b"1\n2\n"
+    assert reactor.getDelayedCalls() == []
+
+
+def test_in_a_thread(path: Path) -> None:
+    reactor = TurningReactor()
+    log = new_log(reactor, path, make_disk(reactor, 1))
+    for number in range(1000):
+        log.add(b"%d\n" % number)
+        if number % 100 == 0:
+            reactor.advance(1)
+    reactor.turn_until(log.close())
+    assert path.read_bytes() == b"".join(b"%d\n" % number for number in range(1000))
+
+
+# Trouble.
+
+
+def messages(events: list[LogEvent]) -> list[str]:
+    return [str(formatEvent(event)) for event in events]
+
+
+def test_a_full_disk(reactor: FakeReactor, events: list[LogEvent]) -> None:
+    log = AccessLog(reactor, make_disk(reactor, 0), os.open("/dev/full", os.O_WRONLY))
+    for _ in range(5):
+        log.add(b"1\n")
+        log.add(b"2\n")
+        reactor.advance(1)
+    assert log.lost == 10
+    assert messages(events) == [
+        "the access log can't be written, lines are lost: No space left on device"
+    ], "told once, not once a second"
+    assert log.close().called
+    assert messages(events)[1:] == ["10 lines of the access log were lost"]
+
+
+def test_a_closed_pipe(reactor: FakeReactor, events: list[LogEvent]) -> None:
+    reading, writing = os.pipe()
+    log = AccessLog(reactor, make_disk(reactor, 0), writing)
+    log.add(b"1\n")
+    reactor.advance(1)
+    assert os.read(reading, 10) == b"1\n"
+    os.close(reading)
+    log.add(b"2\n")
+    log.add(b"3\n")
+    reactor.advance(1)
+    assert log.lost == 2
+    assert messages(events) == ["the access log can't be written, lines are lost: Broken pipe"]
+    assert log.close().called
+
+
+def test_trouble_costs_no_response(
+    reactor: FakeReactor, tmp_path: Path, events: list[LogEvent]
+) -> None:
+    log = AccessLog(reactor, make_disk(reactor, 0), os.open("/dev/full", os.O_WRONLY))
+    server = make_server(tmp_path, reactor, access_log=log)
+    client = Client(server).send(get("/none"))
+    reactor.advance(1)
+    client.send(get("/none"))
+    assert [answer.status for answer in client.answers()] == [404, 404]
+    _ = server.stop()
+    assert log.lost == 2
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe that takes 4096 octets and then no more, without blocking."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl(writing, F_SETPIPE_SZ, 4096)
+    yield reading, writing
+    os.close(reading)
+
+
+def test_a_torn_line_and_recovery(
+    reactor: FakeReactor, events: list[LogEvent], pipe: tuple[int, int]
+) -> None:
+    reading, writing = pipe
+    log = AccessLog(reactor, make_disk(reactor, 0), writing)
+    lines = [b"%d" % n * 999 + b"\n" for n in range(6)]
+    for line in lines:
+        log.add(line)
+    reactor.advance(1)
+    assert log.lost == 2, "of the fifth line a part was written, of the sixth nothing"
+    assert len(events) == 1
+    torn = os.read(reading, 10_000)
+    assert torn == b"".join(lines)[:4096]
+    log.add(b"again\n")
+    reactor.advance(1)
+    assert os.read(reading, 10_000) == b"\nagain\n", "the torn line is ended first"
+    assert messages(events)[1:] == ["the access log works again; 2 lines are lost so far"]
+    log.add(b"on\n")
+    reactor.advance(1)
+    assert os.read(reading, 10_000) == b"on\n"
+    assert log.close().called
+    assert log.lost == 2
+
+
+def test_trouble_that_comes_back_is_told_again(
+    reactor: FakeReactor, events: list[LogEvent], pipe: tuple[int, int]
+) -> None:
+    reading, writing = pipe
+    log = AccessLog(reactor, make_disk(reactor, 0), writing)
+    for _ in range(2):
+        log.add(b"x" * 4095 + b"\n")
+        log.add(b"lost\n")
+        reactor.advance(1)
+        os.read(reading, 10_000)
+        log.add(b"fine\n")
+        reactor.advance(1)
+        os.read(reading, 10_000)
+    assert [text[:22] for text in messages(events)] == [
+        "the access log can't b",
+        "the access log works a",
+        "the access log can't b",
+        "the access log works a",
+    ]
+    assert log.lost == 2
+    assert log.close().called
+
+
+def test_memory_is_bounded(reactor: FakeReactor, path: Path) -> None:
+    """While a write takes as long as it likes."""
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"first\n")
+    reactor.advance(1)
+    for _ in range(20_000):
+        log.add(b"x" * 99 + b"\n")
+    reactor.advance(1)
+    assert log.lost == 20_000 - 10_486, "a mebibyte waits, and the line that fills it"
+    disk.complete()
+    reactor.advance(1)
+    disk.complete()
+    assert path.stat().st_size == 6 + 10_486 * 100
+    log.add(b"again\n")
+    assert log.lost == 9_514
+
+
+def test_lines_behind_the_end_are_counted(reactor: FakeReactor, log: AccessLog) -> None:
+    closed: Deferred[None] = log.close()
+    assert closed.called
+    log.add(b"late\n")
+    assert log.lost == 1
+    assert reactor.getDelayedCalls() == []

@@ -1,0 +1,623 @@
+"""Options, what is said of wrong ones, and the service that comes of right ones."""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.application.service import IService
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress
+from twisted.logger import LogEvent, capturedLogs, formatEvent
+from twisted.plugin import getPlugins
+from twisted.python._shellcomp import shellComplete
+from zope.interface.verify import verifyObject
+
+from tests.support import Client, FakeReactor, get, make_server, write_tree
+from tinyhttp.server.listening import EveryAddress
+from tinyhttp.server.server import Server
+from tinyhttp.service import CannotStart, FileService, Options, makeService
+
+EVERY_OPTION = {
+    "access-log", "follow-symlinks", "hidden-files", "index", "listen", "mime-type", "path",
+    "port", "threads",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's PORT decides about a test."""
+    monkeypatch.delenv("PORT", raising=False)
+
+
+def options(*arguments: str) -> Options:
+    parsed = Options()
+    parsed.parseOptions(list(arguments))
+    return parsed
+
+
+def complaint(*arguments: str) -> str:
+    """Return the one line that is said about wrong ``arguments``, without its frame."""
+    with pytest.raises(CannotStart) as caught:
+        options(*arguments)
+    (line,) = str(caught.value).splitlines()
+    said = re.fullmatch(r"tinyhttp: (.*) \(--help lists the options\)", line)
+    assert said is not None, line
+    return said[1]
+
+
+# Options.
+
+
+def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    parsed = options()
+    assert parsed["path"] == str(tmp_path)
+    assert parsed["endpoints"] == [8000]
+    assert parsed["threads"] == 4
+    assert parsed["access-log"] == "-"
+    assert parsed["index"] == []
+    assert parsed["mime-types"] == {}
+    assert not parsed["hidden-files"]
+    assert not parsed["follow-symlinks"]
+
+
+def test_every_option_is_taken(tmp_path: Path) -> None:
+    parsed = options(
+        "--port", "8080", "--listen", "unix:/a", "--listen", "unix:/b", "--path", str(tmp_path),
+        "--index", "a.html", "--index", "b.html", "--threads", "0", "--access-log", "none",
+        "--mime-type", "Log=text/plain", "--mime-type", ".x=a/b", "--hidden-files",
+        "--follow-symlinks",
+    )  # fmt: skip
+    assert parsed["endpoints"] == ["unix:/a", "unix:/b", 8080]
+    assert parsed["path"] == str(tmp_path)
+    assert parsed["index"] == ["a.html", "b.html"]
+    assert parsed["threads"] == 0
+    assert parsed["access-log"] == "none"
+    assert parsed["mime-types"] == {b"log": b"text/plain; charset=utf-8", b"x": b"a/b"}
+    assert parsed["hidden-files"]
+    assert parsed["follow-symlinks"]
+
+
+@pytest.mark.parametrize(
+    ("port", "endpoint"),
+    [
+        ("0", 0),
+        ("1", 1),
+        ("65535", 65535),
+        ("0080", 80),
+        ("tcp:80:interface=127.0.0.1", "tcp:80:interface=127.0.0.1"),
+        ("unix:/run/a.sock", "unix:/run/a.sock"),
+    ],
+)
+def test_port_is_a_number_or_an_endpoint(port: str, endpoint: int | str) -> None:
+    assert options("--port", port)["endpoints"] == [endpoint]
+
+
+@pytest.mark.parametrize(
+    "port", ["", "65536", "99999", "-1", "+1", "1_0", " 80", "80 ", "0x50", "http", "\u0661",
+             "9" * 99],
+)  # fmt: skip
+def test_port_is_nothing_else(port: str) -> None:
+    assert complaint("--port", port) == f"--port {port!r}: a number from 0 to 65535 is wanted"
+
+
+def test_the_environment_names_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "5000")
+    assert options()["endpoints"] == [5000]
+
+
+def test_the_environment_may_name_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "tcp:5000:interface=127.0.0.1")
+    assert options()["endpoints"] == ["tcp:5000:interface=127.0.0.1"]
+
+
+@pytest.mark.parametrize("port", ["", "65536", "web"])
+def test_a_wrong_port_in_the_environment_is_told_apart(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    assert complaint() == f"the environment's PORT {port!r}: a number from 0 to 65535 is wanted"
+
+
+@pytest.mark.parametrize("port", ["5000", "nonsense"])
+def test_options_go_before_the_environment(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", port)
+    assert options("--port", "8080")["endpoints"] == [8080]
+    assert options("--listen", "unix:/a")["endpoints"] == ["unix:/a"]
+
+
+def test_listen_alone_opens_no_default_port() -> None:
+    assert options("--listen", "unix:/a")["endpoints"] == ["unix:/a"]
+
+
+@pytest.mark.parametrize("threads", ["", "-1", "1001", "many", "2.0", "\u0662"])
+def test_threads_is_a_number(threads: str) -> None:
+    assert complaint("--threads", threads) == (
+        f"--threads {threads!r}: a number from 0 to 1000 is wanted"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "/", "a\0b"])
+def test_an_index_is_a_name(name: str) -> None:
+    assert complaint("--index", name) == (
+        f"--index {name!r}: a file name is wanted, without a slash"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "extension", "value"),
+    [
+        ("log=text/plain", b"log", b"text/plain; charset=utf-8"),
+        (".log=text/plain", b"log", b"text/plain; charset=utf-8"),
+        ("LOG=text/plain", b"log", b"text/plain; charset=utf-8"),
+        ("log=text/plain; charset=koi8-r", b"log", b"text/plain; charset=koi8-r"),
+        ("x=application/vnd.x+json", b"x", b"application/vnd.x+json"),
+        ("\u00e9=a/b", "\u00e9".encode(), b"a/b"),
+    ],
+)
+def test_a_media_type(rule: str, extension: bytes, value: bytes) -> None:
+    assert options("--mime-type", rule)["mime-types"] == {extension: value}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "", "log", "=text/plain", "log=", "log=text", "log=text/", "log=/plain", "log=text/plain/x",
+        "log= text/plain", "a/b=text/plain", "a b=text/plain", "tar.gz=text/plain",
+        "log=t\u00e9xt/x", "log=text/plain\r\nX: y", "log=text/plain;\r\nX: y",
+        "log=text/plain;\u00e9",
+    ],
+)  # fmt: skip
+def test_a_media_type_is_complete_and_fit_for_a_field(rule: str) -> None:
+    assert complaint("--mime-type", rule) == (
+        f"--mime-type {rule!r}: EXT=TYPE is wanted, such as log=text/plain"
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, raises=UnicodeEncodeError, reason="a traceback instead of a line or a rule"
+)
+def test_an_extension_that_is_not_utf_8_is_taken() -> None:
+    """File names are octets; Python hands the odd ones over as surrogates."""
+    rule = os.fsdecode(b"\xff=text/x")
+    assert options("--mime-type", rule)["mime-types"] == {b"\xff": b"text/x; charset=utf-8"}
+
+
+def test_the_directory_is_there(tmp_path: Path) -> None:
+    assert complaint("--path", f"{tmp_path}/missing") == (
+        f"--path {tmp_path}/missing: there is no such directory"
+    )
+
+
+def test_the_directory_is_one(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"file": b""})
+    assert complaint("--path", f"{tmp_path}/file") == (
+        f"--path {tmp_path}/file: that is not a directory"
+    )
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be somebody without root's rights for a while; who is not root is so already."""
+    if os.geteuid() != 0:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setresgid(65534, 65534, 0)
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Path]:
+    """A directory that nobody but root may enter, in one that everybody may."""
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        if parent.stat().st_uid == os.geteuid():
+            parent.chmod(0o755)
+    path = tmp_path / "private"
+    path.mkdir(0)
+    yield path
+    path.chmod(0o700)
+
+
+def test_the_directory_can_be_read(private: Path) -> None:
+    with as_nobody():
+        assert complaint("--path", str(private)) == (
+            f"--path {private}: that directory can't be read"
+        )
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o111])
+def test_half_the_rights_are_not_enough(mode: int, private: Path) -> None:
+    """Without x no file can be opened; without r a directory is probably not meant to be seen."""
+    private.chmod(mode)
+    with as_nobody():
+        assert complaint("--path", str(private)).endswith(": that directory can't be read")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--colour"], "option --colour not recognized"),
+        (["--port"], "option --port requires argument"),
+        (["--hidden-files=yes"], "option --hidden-files must not have an argument"),
+        (["directory"], "Wrong number of arguments."),
+    ],
+)
+def test_mistakes_of_form(arguments: list[str], said: str) -> None:
+    assert complaint(*arguments) == said
+
+
+def test_help_mentions_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        options("--help")
+    assert not caught.value.code
+    text = capsys.readouterr().out
+    named = set(re.findall(r"^ +--([a-z-]+)", text, re.MULTILINE))
+    assert named == EVERY_OPTION | {"help", "version"}
+    assert "Serves the files of a directory over HTTP/1.1." in text
+    # Every one with a description beside it.
+    assert not re.search(r"^ +--[a-z-]+=?\s*$", text, re.MULTILINE)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        options("--version")
+    assert caught.value.code == 0
+    assert re.fullmatch(r"tinyhttp \d+\.\d+\.\d+, Twisted \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_every_option_with_a_value_can_be_completed() -> None:
+    assert set(Options.compData.optActions) == EVERY_OPTION - {"hidden-files", "follow-symlinks"}
+    assert set(Options.compData.multiUse) == {"index", "listen", "mime-type"}
+
+
+def test_zsh_completes_every_option() -> None:
+    file = BytesIO()
+    shellComplete(Options(), "tinyhttp", ["", "zsh:2"], file)
+    script = file.getvalue().decode()
+    assert script.startswith("#compdef tinyhttp\n")
+    completed = set(re.findall(r"--([a-z-]+)=?\[", script))
+    assert completed >= EVERY_OPTION
+    assert "_directories" in next(line for line in script.splitlines() if "--path=" in line)
+    assert "_files" in next(line for line in script.splitlines() if "--access-log=" in line)
+
+
+# The exception.
+
+
+def test_cannot_start_ends_the_process_with_one_line() -> None:
+    error = CannotStart("the reason")
+    assert isinstance(error, SystemExit)
+    assert error.code == "tinyhttp: the reason"  # printed by Python, with status 1
+
+
+def test_cannot_start_is_caught_as_an_ordinary_exception() -> None:
+    """By twistd, which passes it on from the daemon to the terminal."""
+    error = CannotStart("the reason")
+    assert isinstance(error, Exception)
+    assert str(error) == "tinyhttp: the reason"
+
+
+# makeService.
+
+
+@contextmanager
+def made(*arguments: str) -> Iterator[FileService]:
+    """Give a service that is not started, and release what it holds."""
+    service = makeService(options(*arguments))
+    try:
+        yield service
+    finally:
+        service._server.site.close()
+
+
+def refusal(*arguments: str) -> str:
+    """Return why no service is made of ``arguments``, which parse."""
+    parsed = options(*arguments)
+    with pytest.raises(CannotStart) as caught:
+        makeService(parsed)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("tinyhttp: ")
+    return line.removeprefix("tinyhttp: ")
+
+
+def test_the_service_is_one(tmp_path: Path) -> None:
+    with made("--path", str(tmp_path), "--access-log", "none") as service:
+        assert verifyObject(IService, service)
+
+
+def test_the_options_reach_the_server(tmp_path: Path) -> None:
+    root = write_tree(
+        tmp_path / "root", {"start.log": b"A log.", ".hidden/start.log": b"A secret."}
+    )
+    write_tree(tmp_path, {"outside": b"Elsewhere."})
+    (root / "link").symlink_to("../outside")
+    arguments = [
+        "--path", str(root), "--index", "start.log", "--mime-type", "log=text/x-log",
+        "--hidden-files", "--follow-symlinks", "--threads", "0", "--access-log", "none",
+    ]  # fmt: skip
+    with made(*arguments) as service:
+        client = Client(service._server)
+        client.send(get("/") + get("/.hidden/") + get("/link", "Connection: close"))
+        index, hidden, link = client.answers()
+    assert (index.body, index["Content-Type"]) == (b"A log.", "text/x-log; charset=utf-8")
+    assert hidden.body == b"A secret."
+    assert link.body == b"Elsewhere."
+
+
+def test_without_the_options_nothing_is_given_away(tmp_path: Path) -> None:
+    root = write_tree(
+        tmp_path / "root", {"index.html": b"A page.", ".hidden/index.html": b"A secret."}
+    )
+    write_tree(tmp_path, {"outside": b"Elsewhere."})
+    (root / "link").symlink_to("../outside")
+    with made("--path", str(root), "--threads", "0", "--access-log", "none") as service:
+        client = Client(service._server)
+        client.send(get("/") + get("/.hidden/") + get("/link", "Connection: close"))
+        assert [answer.status for answer in client.answers()] == [200, 404, 404]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "why"),
+    [
+        ("nonsense:1", "Unknown endpoint type: 'nonsense'"),
+        ("tcp:http", "invalid literal for int() with base 10: 'http'"),
+        ("", "Unknown endpoint type: ''"),
+        ("8001", "Unknown endpoint type: '8001'"),
+        ("tcp:80:colour=red", "_parseTCP() got an unexpected keyword argument 'colour'"),
+    ],
+)
+def test_an_endpoint_that_is_none(endpoint: str, why: str, tmp_path: Path) -> None:
+    assert refusal("--path", str(tmp_path), "--listen", endpoint) == f"endpoint {endpoint!r}: {why}"
+
+
+def test_an_access_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "access.log"
+    assert refusal("--path", str(tmp_path), "--access-log", str(path)) == (
+        f"--access-log {path}: No such file or directory"
+    )
+
+
+def test_an_access_log_that_is_a_directory(tmp_path: Path) -> None:
+    assert refusal("--path", str(tmp_path), "--access-log", str(tmp_path)) == (
+        f"--access-log {tmp_path}: Is a directory"
+    )
+
+
+def test_an_access_log_that_may_not_be_written(private: Path) -> None:
+    private.chmod(0o755)
+    log = private / "access.log"
+    log.touch(0o444)
+    with as_nobody():
+        assert refusal("--path", str(private), "--access-log", str(log)) == (
+            f"--access-log {log}: Permission denied"
+        )
+
+
+def test_a_directory_that_goes_away_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "root"
+    path.mkdir()
+    parsed = options("--path", str(path), "--access-log", "none")
+    path.rmdir()
+    with pytest.raises(CannotStart, match=f"tinyhttp: --path {path}: No such file or directory"):
+        makeService(parsed)
+
+
+def test_what_is_served_is_logged(tmp_path: Path) -> None:
+    with (
+        capturedLogs() as events,
+        made("--path", str(tmp_path), "--index", "a", "--index", "b", "--access-log", "none"),
+    ):
+        assert [formatEvent(event) for event in events] == [
+            f"tinyhttp serves {tmp_path}; index: a, b; threads: 4; access log: none"
+        ]
+
+
+# The service at work.
+
+
+class Reactor(FakeReactor):
+    """A reactor that runs once told so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stops = 0
+        self._waiting: list[Callable[[], None]] = []
+
+    def callWhenRunning(self, function: Callable[[], None]) -> None:
+        self._waiting.append(function)
+
+    def run(self) -> None:
+        for function in self._waiting:
+            function()
+
+    def stop(self) -> None:
+        self.stops += 1
+
+
+class Port:
+    """An open port at ``address``."""
+
+    def __init__(self, address: IAddress):
+        self._address = address
+        self.open = True
+
+    def getHost(self) -> IAddress:
+        return self._address
+
+    def stopListening(self) -> Deferred[None]:
+        self.open = False
+        return succeed(None)
+
+
+class Endpoint:
+    """An endpoint that does as it is told, and counts."""
+
+    def __init__(self, result: Deferred[Any]):
+        self.factories: list[object] = []
+        self._result = result
+
+    def listen(self, factory: object) -> Deferred[Any]:
+        self.factories.append(factory)
+        return self._result
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Handlers as a reactor sets them, and as they were afterwards."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, lambda number, frame: None)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Stage:
+    """A service with what it stands on."""
+
+    def __init__(self, root: Path, *results: Deferred[Any]):
+        self.reactor = Reactor()
+        self.server: Server = make_server(root, self.reactor)
+        self.endpoints: Any = [Endpoint(result) for result in results]
+        self.service = FileService(self.reactor, self.server, self.endpoints)
+
+
+def said(events: Sequence[LogEvent]) -> list[str]:
+    return [formatEvent(event) for event in events]
+
+
+def test_it_listens_once_with_its_server(tmp_path: Path) -> None:
+    port = Port(IPv4Address("TCP", "127.0.0.1", 80))
+    stage = Stage(tmp_path, succeed(port))
+    with capturedLogs() as events:
+        stage.service.privilegedStartService()
+        stage.service.startService()
+    assert stage.endpoints[0].factories == [stage.server]
+    assert said(events) == ["listening on http://127.0.0.1:80/"]
+
+
+def test_it_listens_without_the_privileged_start_too(tmp_path: Path) -> None:
+    """As under a parent that is started already."""
+    stage = Stage(tmp_path, succeed(Port(IPv4Address("TCP", "127.0.0.1", 80))))
+    stage.service.startService()
+    assert stage.endpoints[0].factories == [stage.server]
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        (IPv4Address("TCP", "127.0.0.1", 80), "listening on http://127.0.0.1:80/"),
+        (IPv4Address("TCP", "0.0.0.0", 80), "listening on http://0.0.0.0:80/"),
+        (UNIXAddress(b"/run/a.sock"), "listening on unix:/run/a.sock"),
+        (UNIXAddress(None), "listening on unix:?"),
+    ],
+)
+def test_the_address_is_logged_when_it_is_bound(
+    address: IAddress, line: str, tmp_path: Path
+) -> None:
+    listening: Deferred[Port] = Deferred()
+    stage = Stage(tmp_path, listening)
+    with capturedLogs() as events:
+        stage.service.startService()
+        assert said(events) == []
+        listening.callback(Port(address))
+    assert said(events) == [line]
+
+
+def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
+    in_use = CannotListenError("127.0.0.1", 80, OSError(98, "Address already in use"))
+    stage = Stage(tmp_path, fail(in_use))
+    with pytest.raises(CannotStart) as caught:
+        stage.service.privilegedStartService()
+    assert str(caught.value) == ("tinyhttp: can't listen on 127.0.0.1:80: Address already in use")
+
+
+def test_an_endpoint_that_fails_later_ends_the_service(tmp_path: Path) -> None:
+    listening: Deferred[Port] = Deferred()
+    stage = Stage(tmp_path, listening)
+    stage.service.startService()
+    with capturedLogs() as events:
+        listening.errback(OSError(13, "Permission denied"))
+    assert "can't listen on Permission denied" in said(events)
+    assert stage.reactor.stops == 1
+
+
+def test_it_closes_its_ports_and_waits_for_its_connections(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"large.bin": bytes(1_000_000)})
+    ports = [Port(IPv4Address("TCP", "127.0.0.1", number)) for number in (80, 81)]
+    stage = Stage(tmp_path, *(succeed(port) for port in ports))
+    stage.service.startService()
+    client = Client(stage.server, room=1000).send(get("/large.bin"))
+    ended = stage.service.stopService()
+    assert not any(port.open for port in ports)
+    assert not ended.called
+    client.transport.client_reads()
+    (answer,) = client.answers()
+    assert answer.body == bytes(1_000_000)
+    assert ended.called
+
+
+def test_patience_with_connections_has_an_end(tmp_path: Path) -> None:
+    """It is less than the 30 s after which supervisors kill."""
+    write_tree(tmp_path, {"large.bin": bytes(1_000_000)})
+    stage = Stage(tmp_path)
+    stage.service.startService()
+    client = Client(stage.server, room=1000).send(get("/large.bin"))
+    ended = stage.service.stopService()
+    stage.reactor.pump([1] * 24)
+    assert not ended.called
+    stage.reactor.pump([1] * 5)
+    assert ended.called
+    assert client.transport.aborted
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_once(number: signal.Signals, tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.service.startService()
+    stage.reactor.run()
+    for _ in range(3):
+        signal.raise_signal(number)
+    assert stage.reactor.stops == 1
+
+
+@pytest.mark.usefixtures("signals")
+def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
+    """As ``nohup`` and shells ask for in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stage = Stage(tmp_path)
+    stage.service.startService()
+    stage.reactor.run()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_number_listens_on_every_address(tmp_path: Path) -> None:
+    with made("--path", str(tmp_path), "--port", "8080", "--access-log", "none") as service:
+        (endpoint,) = service._endpoints
+        assert isinstance(endpoint, EveryAddress)
+
+
+def test_twistd_finds_the_plugin() -> None:
+    from twisted.application.service import IServiceMaker
+
+    (plugin,) = [p for p in getPlugins(IServiceMaker) if p.tapname == "tinyhttp"]
+    assert verifyObject(IServiceMaker, plugin)
+    assert plugin.options is Options
+    assert plugin.makeService is makeService

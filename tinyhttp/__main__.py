@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options()
     options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))
     service = makeService(options)
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)])
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

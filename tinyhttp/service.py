@@ -7,6 +7,7 @@ tinyhttp`` and the ``tinyhttp`` command through `tinyhttp.__main__`.
 import os
 import re
 import signal
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from twisted.application.service import Service
@@ -19,6 +20,7 @@ from twisted.python.failure import Failure
 
 from .core.fields import TOKEN
 from .core.media_types import with_charset
+from .server.acceptor import Acceptor, take_over
 from .server.access_log import AccessLog
 from .server.disk import Disk
 from .server.listening import EveryAddress
@@ -34,6 +36,7 @@ others allow before they kill."""
 _MIME_TYPE = re.compile(
     r"\.?([^=/\s.]+)=(" + (TOKEN + b"/" + TOKEN).decode() + r"(?:;[\x20-\x7e]*)?)"
 )
+_PORT = re.compile(r"(?:tcp|tcp6|ssl):(?:port=)?(-?[0-9]{1,9})(?![0-9])")
 
 _log = Logger()
 
@@ -88,6 +91,11 @@ class Options(usage.Options):
             None,
             "Follow symbolic links that lead out of the directory. Without it they are not found.",
         ],
+        [
+            "plain-transport",
+            None,
+            "Use Twisted's own transport. Slower; to find out whether ours is at fault.",
+        ],
     ]
 
     compData = usage.Completions(
@@ -122,7 +130,7 @@ class Options(usage.Options):
 
     def opt_index(self, name: str) -> None:
         """File that stands for its directory. May be repeated. [default: index.html]."""
-        if not name or "/" in name or "\0" in name:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise usage.UsageError(f"--index {name!r}: a file name is wanted, without a slash")
         self["index"].append(name)
 
@@ -133,7 +141,7 @@ class Options(usage.Options):
             raise usage.UsageError(
                 f"--mime-type {rule!r}: EXT=TYPE is wanted, such as log=text/plain"
             )
-        self["mime-types"][m[1].lower().encode()] = with_charset(m[2])
+        self["mime-types"][os.fsencode(m[1].lower())] = with_charset(m[2])
 
     def opt_version(self) -> None:
         """Display the versions of tinyhttp and Twisted, and exit."""
@@ -168,12 +176,15 @@ def _whole_number(source: str, value: str, most: int) -> int:
 
 
 def _directory(path: str) -> str:
+    if not path:
+        raise usage.UsageError("--path: a directory is wanted, not nothing")
     path = os.path.abspath(path)
     if not os.path.exists(path):
         raise usage.UsageError(f"--path {path}: there is no such directory")
     if not os.path.isdir(path):
         raise usage.UsageError(f"--path {path}: that is not a directory")
-    if not os.access(path, os.R_OK | os.X_OK):
+    as_we_are = os.access in os.supports_effective_ids
+    if not os.access(path, os.R_OK | os.X_OK, effective_ids=as_we_are):
         raise usage.UsageError(f"--path {path}: that directory can't be read")
     return path
 
@@ -181,11 +192,20 @@ def _directory(path: str) -> str:
 class FileService(Service):
     """Listens with a `Server` on ``endpoints``, and lets it finish its work at the end."""
 
-    def __init__(self, reactor: Any, server: Server, endpoints: list[IStreamServerEndpoint]):
+    def __init__(
+        self,
+        reactor: Any,
+        server: Server,
+        endpoints: Mapping[str, IStreamServerEndpoint],
+        *,
+        plain_transport: bool = False,
+    ):
         self._reactor = reactor
         self._server = server
         self._endpoints = endpoints
         self._ports: list[IListeningPort] = []
+        self._acceptors: list[Acceptor] = []
+        self._plain = plain_transport
         self._listening = False
         self._started = False
         self._problem = ""
@@ -195,8 +215,10 @@ class FileService(Service):
         """Listen, while there may still be the right to; raise `CannotStart` if it fails."""
         super().privilegedStartService()
         self._listening = True
-        for endpoint in self._endpoints:
-            _ = maybeDeferred(endpoint.listen, self._server).addCallbacks(self._bound, self._failed)
+        for name, endpoint in self._endpoints.items():
+            _ = maybeDeferred(endpoint.listen, self._server).addCallbacks(
+                self._bound, self._failed, errbackArgs=(name,)
+            )
         self._started = True
         if self._problem:
             raise CannotStart(self._problem)
@@ -206,24 +228,44 @@ class FileService(Service):
         super().startService()
         if not self._listening:
             self.privilegedStartService()
-        self._reactor.callWhenRunning(self._take_signals)
+        self._reactor.callWhenRunning(self._running)
 
     def stopService(self) -> Deferred[Any]:
         """Return a Deferred that fires when the ports are closed and every response is finished."""
         super().stopService()
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        self._acceptors = []
         closed = [maybeDeferred(port.stopListening) for port in self._ports]
         self._ports = []
         return DeferredList([*closed, self._server.stop(GRACE)])
 
-    def _failed(self, failure: Failure) -> None:
-        self._problem = f"can't listen on {_reason(failure)}"
+    def _failed(self, failure: Failure, endpoint: str) -> None:
+        self._problem = f"can't listen on {endpoint}: {_reason(failure)}"
         if self._started:  # an endpoint that takes its time: there is nobody left to raise to
             _log.critical("{problem}", problem=self._problem)
             self._end()
 
     def _bound(self, port: IListeningPort) -> None:
+        if not self._plain:
+            acceptor = take_over(port, self._server, self._server.room, self._reactor)
+            if acceptor is None:
+                _log.info("the next port keeps Twisted's own transport, which is slower")
+            else:
+                self._acceptors.append(acceptor)
         self._ports.append(port)
-        _log.info("listening on {address}", address=_address(port.getHost()))
+        if self._started:
+            self._log_address(port)
+
+    def _log_address(self, port: IListeningPort) -> None:
+        scheme = "http" if getattr(port, "factory", self._server) is self._server else "https"
+        _log.info("listening on {address}", address=_address(scheme, port.getHost()))
+
+    def _running(self) -> None:
+        """From now on a signal is heeded, so whoever waits for these lines may send one."""
+        self._take_signals()
+        for port in self._ports:
+            self._log_address(port)
 
     def _take_signals(self) -> None:
         """End with status 0 on TERM and INT, however often they are sent.
@@ -246,28 +288,30 @@ class FileService(Service):
 
 
 def _reason(failure: Failure) -> str:
-    """Return what went wrong without the class names of Twisted's and Python's exceptions."""
-    error = failure.value
-    inner = getattr(error, "socketError", error)
-    text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
-    place = [str(p) for p in (getattr(error, "interface", ""), getattr(error, "port", "")) if p]
-    return f"{':'.join(place)}: {text}" if place else text
+    """Return what went wrong, without the class names of Twisted's and Python's exceptions."""
+    error = getattr(failure.value, "socketError", failure.value)
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return str(error)
 
 
-def _address(address: Any) -> str:
+def _address(scheme: str, address: Any) -> str:
     host = getattr(address, "host", None)
     if host is None:
         return f"unix:{os.fsdecode(getattr(address, 'name', None) or b'?')}"
     if host == "::":
-        return f"port {address.port} of every address (http://localhost:{address.port}/)"
-    return f"http://{f'[{host}]' if ':' in host else host}:{address.port}/"
+        return f"port {address.port} of every address ({scheme}://localhost:{address.port}/)"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
 
 
 def makeService(options: Options) -> FileService:
     """Return the service that ``options`` describe; raise `CannotStart` if they can't be met."""
     from twisted.internet import reactor
 
-    endpoints = [_endpoint(reactor, description) for description in options["endpoints"]]
+    endpoints = {
+        f"port {wish}" if isinstance(wish, int) else wish: _endpoint(reactor, wish)
+        for wish in options["endpoints"]
+    }
     access_log = _access_log(reactor, options["access-log"])
     try:
         server = Server(
@@ -283,17 +327,20 @@ def makeService(options: Options) -> FileService:
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
     _log.info("tinyhttp serves {description}", description=_description(options))
-    return FileService(reactor, server, endpoints)
+    return FileService(reactor, server, endpoints, plain_transport=bool(options["plain-transport"]))
 
 
 def _endpoint(reactor: Any, description: str | int) -> IStreamServerEndpoint:
     if isinstance(description, int):
         return EveryAddress(reactor, description)
+    m = _PORT.match(description)
+    if m is not None and not 0 <= int(m[1]) <= 65535:
+        raise CannotStart(f"endpoint {description!r}: a port from 0 to 65535 is wanted")
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:
         # Endpoint parsers are plugins and raise what they like.
-        raise CannotStart(f"endpoint {description!r}: {error}") from None
+        raise CannotStart(f"endpoint {description!r} is not understood: {error}") from None
     return endpoint
 
 

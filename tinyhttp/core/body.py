@@ -96,7 +96,7 @@ class Chunked:
     def _take_line(self, buffer: bytearray) -> bytes | None:
         end = buffer.find(b"\r\n", 0, _LINE_LIMIT + 2)
         if end < 0:
-            if len(buffer) > _LINE_LIMIT or b"\n" in buffer:
+            if len(buffer) - buffer.endswith(b"\r") > _LINE_LIMIT or b"\n" in buffer:
                 raise Refused(400, "A line of the chunked body is malformed or too long.")
             return None
         line = bytes(buffer[:end])
@@ -110,8 +110,8 @@ class Chunked:
             raise Refused(400, "The size of a chunk is malformed.")
         size = int(m[1], 16)  # the pattern let hex digits through and nothing else
         if size:
-            self.received += size
             self._missing = size + 2
+            self.received += self._missing
         else:
             self._in_trailer = True
 

@@ -75,8 +75,8 @@ def _if_modified_since(
 def if_range(fields: Mapping[bytes, bytes], representation: Representation, now: float) -> bool:
     """Return whether Range may be obeyed (section 13.1.5): no If-Range, or one that matches.
 
-    A tag is compared strongly. A date has to be the very Last-Modified; a client may only send one
-    that was strong when it got it.
+    A tag is compared strongly. A date has to be the very Last-Modified, of a file that is not so
+    young that its date says little (section 8.8.2.2).
     """
     value = fields.get(b"if-range")
     if value is None:
@@ -84,4 +84,6 @@ def if_range(fields: Mapping[bytes, bytes], representation: Representation, now:
     if value.startswith((b'"', b"W/")):
         return matches(value, representation.etag, strong=True)
     date = parse_http_date(value, now)
-    return date is not None and date == representation.last_modified
+    if date is None:
+        return False
+    return date == representation.last_modified and not representation.etag.startswith(b"W/")

@@ -108,9 +108,12 @@ def parse_http_date(value: bytes, now: float) -> HTTPDate | None:
     if m := _IMF_FIXDATE.fullmatch(value):
         return _seconds(m, int(m["year"]))
     if m := _RFC850_DATE.fullmatch(value):
-        this_year = gmtime(now).tm_year
-        year = this_year - this_year % 100 + int(m["year"])
-        return _seconds(m, year - 100 if year > this_year + 50 else year)
+        today = gmtime(now)
+        century = today.tm_year - today.tm_year % 100
+        date = _seconds(m, century + int(m["year"]))
+        if date is not None and gmtime(date)[:6] > (today.tm_year + 50, *today[1:6]):
+            date = _seconds(m, century - 100 + int(m["year"]))
+        return date
     if m := _ASCTIME_DATE.fullmatch(value):
         return _seconds(m, int(m["year"]))
     return None

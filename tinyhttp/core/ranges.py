@@ -38,7 +38,7 @@ def parse_range(value: bytes, size: int) -> Spans | None:
     if specifier is None or size == 0:
         return None
     specs = [spec for part in specifier[1].split(b",", MAX_SPANS) if (spec := part.strip(b" \t"))]
-    if not specs:
+    if not 0 < len(specs) <= MAX_SPANS:
         return None
     spans = []
     for spec in specs:

@@ -29,6 +29,8 @@ class OpenFile(Protocol):
     descriptor is closed when nobody holds it any more.
     """
 
+    descriptor: int
+
     def hold(self) -> None:
         """Keep the descriptor open until a matching ``let_go``."""
 

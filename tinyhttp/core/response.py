@@ -91,12 +91,13 @@ def plain_text(
     return Response(status, head, body, len(body))
 
 
-def render_head(response: Response, date: bytes, connection: bytes = b"") -> bytes:
-    """Return the octets of a response head, up to and including the empty line.
+def render_head(response: Response, connection: bytes = b"") -> tuple[bytes, bytes]:
+    """Return the octets of a response head in two halves, between which the date belongs.
 
-    ``date`` is the value of Date; ``connection`` that of Connection, which is left out if empty.
+    The second goes up to and including the empty line. ``connection`` is the value of Connection,
+    which is left out if empty.
     """
-    lines = [_STATUS_LINES[response.status], date, b"\r\n"]
+    lines = [b"\r\n"]
     for name, value in response.fields:
         lines += (name, b": ", value, b"\r\n")
     if response.length is not None:
@@ -104,4 +105,4 @@ def render_head(response: Response, date: bytes, connection: bytes = b"") -> byt
     if connection:
         lines.append(b"Connection: %s\r\n" % connection)
     lines.append(b"\r\n")
-    return b"".join(lines)
+    return _STATUS_LINES[response.status], b"".join(lines)

@@ -52,7 +52,7 @@ def from_time(
     seconds = mtime_ns / _SECOND
     granularity = _granularity(mtime_ns)
     if torn:
-        return Validators(b'W/"%s-torn"' % tag, mtime_ns // _SECOND, now)
+        return Validators(b'W/"%s-torn-%x"' % (tag, int(now * 10**6)), mtime_ns // _SECOND, now)
     if abs(now - seconds) < granularity:
         return Validators(b'W/"%s-young"' % tag, mtime_ns // _SECOND, seconds + granularity)
     return Validators(b'"%s"' % tag, mtime_ns // _SECOND, 0)

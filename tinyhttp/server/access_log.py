@@ -7,7 +7,8 @@ lost is counted and told to the ordinary log.
 
 import os
 import re
-from time import gmtime
+from collections.abc import Callable, Mapping
+from time import gmtime, time
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -16,12 +17,14 @@ from twisted.python.failure import Failure
 
 from .disk import Disk
 
-__all__ = ["AccessLog", "combined"]
+__all__ = ["AccessLog", "LinesLost", "combined", "format_timestamp"]
 
 INTERVAL = 1.0
 """Seconds for which lines are gathered."""
 BUFFER = 1024 * 1024
 """Octets that wait for a write under way; lines beyond are lost."""
+PATIENCE = 5.0
+"""Seconds that the last write may take."""
 MAX_FIELD = 4096
 """Octets of a request line or field that are logged."""
 
@@ -34,7 +37,7 @@ _log = Logger()
 
 def combined(
     client: bytes,
-    when: float,
+    timestamp: bytes,
     line: bytes,
     status: int,
     octets: int,
@@ -46,20 +49,23 @@ def combined(
     ``octets`` are those of the body that were handed to the transport. Control characters,
     quotes, backslashes and everything beyond ASCII are written as ``\xHH``.
     """
-    t = gmtime(when)
-    return b'%s - - [%02d/%s/%04d:%02d:%02d:%02d +0000] "%s" %d %d "%s" "%s"\n' % (
+    return b'%s - - [%s] "%s" %d %d "%s" "%s"\n' % (
         client,
-        t.tm_mday,
-        _MONTHS[t.tm_mon - 1],
-        t.tm_year,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec,
+        timestamp,
         _escape(line),
         status,
         octets,
         _escape(referer or b"-"),
         _escape(agent or b"-"),
+    )
+
+
+def format_timestamp(when: int) -> bytes:
+    """Return epoch seconds in the form that the combined format has in brackets, in UTC."""
+    t = gmtime(when)
+    return b"%02d/%s/%04d:%02d:%02d:%02d +0000" % (
+        *(t.tm_mday, _MONTHS[t.tm_mon - 1], t.tm_year),
+        *(t.tm_hour, t.tm_min, t.tm_sec),
     )
 
 
@@ -70,10 +76,18 @@ def _escape(value: bytes) -> bytes:
 class AccessLog:
     """Writes lines to ``descriptor``, which it closes at the end unless it is standard output.
 
-    ``disk`` should run one call at a time, so that lines stay in order.
+    ``disk`` should run one call at a time, so that lines stay in order. ``clock`` gives epoch
+    seconds.
     """
 
-    def __init__(self, reactor: IReactorTime, disk: Disk, descriptor: int):
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        disk: Disk,
+        descriptor: int,
+        clock: Callable[[], float] = time,
+    ):
+        self._clock = clock
         self.lost = 0
         """Lines that could not be written."""
         self._reactor = reactor
@@ -86,7 +100,19 @@ class AccessLog:
         self._failing = False
         self._timer: IDelayedCall | None = None
         self._closed = False
+        self._second = -1
+        self._timestamp = b""
         self._finished: Deferred[None] = Deferred()
+
+    def answered(
+        self, client: bytes, line: bytes, status: int, octets: int, fields: Mapping[bytes, bytes]
+    ) -> None:
+        """Log an answer; ``fields`` are those of the request."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._timestamp = second, format_timestamp(second)
+        referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
+        self.add(combined(client, self._timestamp, line, status, octets, referer, agent))
 
     def add(self, line: bytes) -> None:
         """Take ``line`` for the next write; count it as lost if too many are waiting."""
@@ -109,7 +135,15 @@ class AccessLog:
             self._timer = None
         if self._write_under_way is None:
             self._flush()
+        if not self._finished.called:
+            self._timer = self._reactor.callLater(PATIENCE, self._give_up)
         return self._finished
+
+    def _give_up(self) -> None:
+        """Let go of a pipe that nobody reads; the thread stays behind in its write."""
+        self._timer = None
+        _log.warn("the last lines of the access log could not be written in time")
+        self._finish()
 
     def _flush(self) -> None:
         self._timer = None
@@ -163,9 +197,14 @@ class AccessLog:
             _log.error("the access log can't be written, lines are lost: {error}", error=error)
 
     def _finish(self) -> None:
+        if self._finished.called:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.lost:
             _log.warn("{lost} lines of the access log were lost", lost=self.lost)
-        if self._descriptor > 2:
+        if self._descriptor > 2 and self._write_under_way is None:
             os.close(self._descriptor)
         self._disk.rest()
         self._finished.callback(None)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 __all__ = ["TICK", "Deadlines", "Waiting"]
 
 TICK = 0.5
-"""Seconds. A deadline is noticed at most this much too late, and never too early."""
+"""Seconds. A deadline is noticed less than two of these too late, and never too early."""
 
 
 class Waiting(Protocol):
@@ -41,11 +41,9 @@ class Deadlines:
 
     def set(self, waiting: Waiting, seconds: float) -> None:
         """Give ``waiting`` a deadline so many seconds from now, in place of any other."""
-        due = self._reactor.seconds() + seconds
-        earlier = due < waiting.deadline
-        waiting.deadline = due
+        waiting.deadline = self._reactor.seconds() + seconds
         # A later deadline is found out about when the bucket comes up.
-        if waiting.bucket < 0 or earlier:
+        if not 0 <= waiting.bucket <= waiting.deadline / TICK + 1:
             self._file(waiting)
 
     def clear(self, waiting: Waiting) -> None:

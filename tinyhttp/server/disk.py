@@ -24,7 +24,7 @@ T = TypeVar("T")
 class _Pool(ThreadPool):
     """A pool whose threads do not keep the process alive while they wait for a dead disk."""
 
-    threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+    threadFactory = staticmethod(partial(Thread, daemon=True))  # type: ignore[assignment]
 
 
 class Disk:

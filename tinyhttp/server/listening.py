@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from zope.interface import implementer
 
@@ -30,11 +31,15 @@ class EveryAddress:
         self._port = port
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Return a Deferred of the port; fails with ``OSError``."""
+        """Return a Deferred of the port; fails with ``CannotListenError``."""
         return execute(self._listen, factory)
 
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
-        with self._bind() as listener:
+        try:
+            listener = self._bind()
+        except OSError as error:
+            raise CannotListenError("", self._port, error) from None
+        with listener:
             listener.setblocking(False)
             port: IListeningPort = self._reactor.adoptStreamPort(
                 listener.fileno(), listener.family, factory

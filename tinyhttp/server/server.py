@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..core.fields import format_http_date
 from ..core.path import SitePath
-from ..core.request import Limits
-from ..core.resource import Resource
+from ..core.request import HeadReader, Limits
 from ..site.files import Files, Found, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .access_log import AccessLog
 from .deadlines import Deadlines
 from .disk import Disk
+from .memo import Memo
+from .poller import make_poller
 from .protocol import Connection
 
 __all__ = ["Server", "Timeouts"]
@@ -46,6 +48,7 @@ class Timeouts:
     """For a client to close after the last response."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class Server(Factory):
     """Serves the directory ``root`` to every connection made through it.
 
@@ -84,22 +87,32 @@ class Server(Factory):
         self.disk = Disk(reactor, threads)
         self.deadlines = Deadlines(reactor)
         self.limits = limits or Limits()
+        self.heads = HeadReader(self.limits)
         self.timeouts = timeouts or Timeouts()
         self.access_log = access_log
         self.now = clock
         self.draining = False
+        self.memo = Memo()
+        self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
         self._reactor = reactor
-        self._look_ups: dict[SitePath, list[Deferred[Resource]]] = {}
+        self._look_ups: dict[SitePath, list[Deferred[Found]]] = {}
         self._date = b""
         self._date_of = -1
         self._empty: Deferred[None] | None = None
+        self._ended = self._root_closed = False
+        self._stopping: Deferred[None] | None = None
+        self._wait_for_stop: list[Deferred[None]] = []
 
     # For endpoints.
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         """Return the protocol of a new connection."""
         return Connection(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Return what ALPN (RFC 7301) offers under TLS; without it Twisted sends an alert."""
+        return [b"http/1.1"]
 
     def stopFactory(self) -> None:
         """No port is listening any more: rest, as soon as the last connection is gone."""
@@ -127,12 +140,12 @@ class Server(Factory):
             self._date, self._date_of = format_http_date(now), now
         return self._date
 
-    def look_up(self, path: SitePath) -> Deferred[Resource]:
+    def look_up(self, path: SitePath) -> Deferred[Found]:
         """Return a Deferred of what ``path`` leads to; may be cancelled.
 
         Everyone who asks while a look-up is under way gets its result.
         """
-        result: Deferred[Resource] = Deferred()
+        result: Deferred[Found] = Deferred()
         waiting = self._look_ups.setdefault(path, [])
         waiting.append(result)
         if len(waiting) == 1:
@@ -146,13 +159,15 @@ class Server(Factory):
         hold(found)  # what one of them does next may push it out of the memory again
         for waiting in self._look_ups.pop(path):
             if not waiting.called:
-                waiting.callback(found.resource)
+                waiting.callback(found)
         let_go(found)
+        self._close_root()
 
     def _failed(self, failure: Failure, path: SitePath) -> None:
         for waiting in self._look_ups.pop(path):
             if not waiting.called:
                 waiting.errback(failure)
+        self._close_root()
 
     # The end.
 
@@ -162,29 +177,45 @@ class Server(Factory):
         Idle connections close at once, responses under way are finished; what is left after
         ``grace`` seconds is cut off. The ports are to be closed by whoever opened them, before.
         """
-        self.draining = True
+        stopped: Deferred[None] = Deferred()
+        self._wait_for_stop.append(stopped)
+        if self._stopping is None:
+            self.draining = True
+            self._stopping = Deferred.fromCoroutine(self._stop(grace))
+        # What was asked for twice is done once, and everyone hears of it.
+        self._stopping = self._stopping.addCallback(self._tell_stopped)
+        return stopped
+
+    async def _stop(self, grace: float) -> None:
         for connection in list(self.connections):
             connection.drain()
-        if not self.connections:
-            return self._release(None)
-        cut_off = self._reactor.callLater(grace, self._cut_off)
-        self._empty = Deferred()
-
-        def emptied(result: None) -> Deferred[None]:
+        if self.connections:
+            self._empty = Deferred()
+            cut_off = self._reactor.callLater(grace, self._cut_off)
+            await self._empty
             if cut_off.active():
                 cut_off.cancel()
-            return self._release(result)
+        self.site.close()
+        self._ended = True
+        self._close_root()
+        self.disk.rest()
+        if self.access_log is not None:
+            await self.access_log.close()
 
-        return self._empty.addCallback(emptied)
+    def _close_root(self) -> None:
+        """Close the root at the end, but not under a thread that is still at a look-up."""
+        if self._ended and not self._look_ups and not self._root_closed:
+            self._root_closed = True
+            self.site.files.close()
+
+    def _tell_stopped(self, result: None) -> None:
+        waiting, self._wait_for_stop = self._wait_for_stop, []
+        for stopped in waiting:
+            stopped.callback(None)
 
     def _cut_off(self) -> None:
         for connection in list(self.connections):
             connection.transport.abortConnection()
-
-    def _release(self, result: None) -> Deferred[None]:
-        self.site.close()
-        self.disk.rest()
-        return succeed(None) if self.access_log is None else self.access_log.close()
 
     def _rest_if_unused(self) -> None:
         if not self.numPorts and not self.connections:

@@ -1,18 +1,22 @@
 """Bodies too large to be written at once.
 
-Floor: server. Reads a file block by block, in a thread, and writes each block when the transport
-has room for it, so that a client that reads nothing costs one block of memory, however large the
-file. Works over every transport, TLS included.
+Floor: server. Two ways: `Transfer` reads a file block by block, in a thread, and writes each block
+when the transport has room for it, so that a client that reads nothing costs one block of memory,
+however large the file. It works over every transport, TLS included. `FileTransfer` has our own
+transport send from the file (``sendfile``), and nothing of it passes through this process.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from ..core.resource import Span
+from ..site.residency import is_resident, read_at_once, warm
 from .disk import Disk
+from .transport import SocketTransport
 
-__all__ = ["BLOCK", "Gone", "Shrunk", "Transfer"]
+__all__ = ["BLOCK", "Gone", "Shrunk", "Transfer", "make_transfer"]
 
 BLOCK = 128 * 1024
 """Octets read at a time. The stock transport sends at most as many at a time."""
@@ -68,6 +72,11 @@ class Transfer:
         self._stopped = True
         self.resume()
 
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the client, and not the disk, that has to move next."""
+        return self._room is not None
+
     async def _run(self) -> None:
         try:
             for piece in self._pieces:
@@ -82,6 +91,7 @@ class Transfer:
                     piece.file.let_go()
 
     async def _send_span(self, span: Span) -> None:
+        """Send ``span``, whose file is held."""
         position = span.start
         while position < span.stop:
             await self._wait_for_room()
@@ -104,3 +114,95 @@ class Transfer:
     def _send(self, data: bytes) -> None:
         self._write(data)
         self.sent += len(data)
+
+
+class FileTransfer(Transfer):
+    """A `Transfer` that leaves files to the transport, where it can be known what is in memory."""
+
+    def __init__(self, pieces: Sequence[bytes | Span], transport: SocketTransport, disk: Disk):
+        super().__init__(pieces, transport.write, disk)
+        self._transport = transport
+        self._source: _Source | None = None
+
+    def stop(self) -> None:
+        """See `Transfer.stop`."""
+        super().stop()
+        if self._source is not None and not self._source.sent.called:
+            self._source.sent.errback(Gone())
+
+    @property
+    def waits_for_client(self) -> bool:
+        """See `Transfer.waits_for_client`."""
+        return super().waits_for_client or (
+            self._source is not None and not self._source.waits_for_disk
+        )
+
+    async def _send_span(self, span: Span) -> None:
+        await self._wait_for_room()
+        if not await self._disk_can_tell(span):
+            await super()._send_span(span)
+            return
+        self._source = source = _Source(span, self._disk, self._transport.file_is_ready)
+        self._transport.send_file(source)
+        try:
+            await source.sent
+        finally:
+            self.sent += source.start - span.start
+            self._source = None
+
+    async def _disk_can_tell(self, span: Span) -> bool:
+        file = span.file.descriptor
+        if read_at_once(file, 1, span.start) is not None:
+            return True
+        await self._disk.run(warm, file, span.start, 1)
+        if self._stopped:
+            raise Gone
+        return read_at_once(file, 1, span.start) is not None
+
+
+class _Source:
+    """A `FileSource` over ``span`` that is warmed in a thread where it is not in memory.
+
+    ``sent`` fires when all is sent, or fails as `Transfer.start` does.
+    """
+
+    def __init__(self, span: Span, disk: Disk, ready: Callable[[], None]):
+        self.descriptor = span.file.descriptor
+        self.start = span.start
+        self.stop = span.stop
+        self.sent: Deferred[None] = Deferred()
+        self._file = span.file
+        self._disk = disk
+        self._ready = ready
+        self._warmed_until = 0
+        self.waits_for_disk = False
+
+    def is_ready(self, count: int) -> bool:
+        """See `FileSource.is_ready`. What was warmed once is not looked at again."""
+        stop = self.start + count
+        if stop <= self._warmed_until or is_resident(self.descriptor, self.start, count):
+            return True
+        self.waits_for_disk = True
+        self._file.hold()  # for the thread, which may outlive the connection
+        _ = self._disk.run(warm, self.descriptor, self.start, count).addBoth(self._warmed, stop)
+        return False
+
+    def _warmed(self, result: object, stop: int) -> None:  # an error comes up again on sending
+        self._file.let_go()
+        self.waits_for_disk = False
+        self._warmed_until = stop
+        self._ready()
+
+    def done(self, error: Exception | None) -> None:
+        """See `FileSource.done`."""
+        if error is None:
+            self.sent.callback(None)
+        else:
+            self.sent.errback(Shrunk() if isinstance(error, EOFError) else error)
+
+
+def make_transfer(pieces: Sequence[bytes | Span], transport: Any, disk: Disk) -> Transfer:
+    """Return the transfer of ``pieces`` that suits ``transport``."""
+    if isinstance(transport, SocketTransport):
+        return FileTransfer(pieces, transport, disk)
+    return Transfer(pieces, transport.write, disk)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from threading import Lock
+from typing import TypeAlias
 
 from ..core.media_types import media_type
 from ..core.path import SitePath, is_hidden
@@ -27,6 +28,7 @@ from ..core.response import Refused
 from ..core.validators import from_digest, from_time, is_meaningless
 from .cache import LRU
 from .open_file import SharedFile
+from .residency import read_at_once
 from .tree import Outside, Place, Tree
 
 __all__ = ["FRESH", "SMALL", "Files", "Found", "hold", "let_go"]
@@ -36,6 +38,9 @@ FRESH = 1.0
 
 SMALL = 128 * 1024
 """Octets up to which a file is read whole when it is found."""
+
+STALE = 60.0
+"""Seconds behind its freshness after which a resource is not taken to be in the kernel's memory."""
 
 _SIDECARS = ((b".br", b"br"), (b".zst", b"zstd"), (b".gz", b"gzip"))
 
@@ -56,12 +61,19 @@ _DIGESTS = 4096
 """Digests remembered of files whose time says nothing."""
 
 
+Identity: TypeAlias = tuple[int, int, int, int, int]
+"""What tells two states of a file apart: device, inode, size, and its two times (ns)."""
+
+
 @dataclass(slots=True)
 class Found:
     """What a path led to, and until when (epoch seconds) that may be taken for granted."""
 
     resource: Resource
     fresh_until: float
+    seen: list[tuple[bytes, Identity | None]] | None = None
+    """The names that were looked at in the directory, for `Files.is_unchanged`; ``None`` if the
+    answer to that may take its time."""
 
 
 class Files:
@@ -85,7 +97,7 @@ class Files:
         self._index = [os.fsencode(name) for name in index]
         self._hidden_files = hidden_files
         self._media_types = media_types or {}
-        self._digests: LRU[tuple[int, ...], bytes] = LRU(_DIGESTS, _DIGESTS)
+        self._digests: LRU[Identity, bytes] = LRU(_DIGESTS, _DIGESTS)
         self._digests_lock = Lock()
 
     def close(self) -> None:
@@ -105,15 +117,35 @@ class Files:
         except OSError as error:
             return self._found(_resource_of(error))
 
+    def is_unchanged(self, path: SitePath, found: Found) -> bool:
+        """Return whether ``path`` leads to what was ``found`` before, without reading a file.
+
+        Looks at names alone, which the kernel keeps in memory for files in use, so that it may be
+        called in the reactor's thread. Says no if that is not certain.
+        """
+        if found.seen is None or found.fresh_until < self._clock() - STALE:
+            return False
+        way = path.segments if path.directory else path.segments[:-1]
+        try:
+            return all(
+                _identity(self._tree.state((*way, name))) == seen for name, seen in found.seen
+            )
+        except OSError:
+            return False
+
     def _found(self, resource: Resource) -> Found:
         return Found(resource, self._clock() + FRESH)
 
     def _find(self, path: SitePath) -> Found:
         if path.directory:
             with self._tree.directory(path.segments) as place:
+                missing: list[tuple[bytes, Identity | None]] = []
                 for name in self._index:
                     if found := self._file(place, name):
+                        if found.seen is not None:
+                            found.seen += missing
                         return found
+                    missing.append((name, None))
                 return self._found(Missing())
         *way, name = path.segments
         with self._tree.directory(way) as place:
@@ -129,18 +161,24 @@ class Files:
         if plain is None:
             return None
         content_type = media_type(name, self._media_types)
-        found = Found(File(()), self._clock() + FRESH)
+        local = read_at_once(plain.descriptor, 1, 0) is not None
+        found = Found(File(()), self._clock() + FRESH, [] if local else None)
         try:
-            self._add(found, plain, content_type, b"")
+            self._add(found, plain, name, content_type, b"")
             for extension, coding in _SIDECARS:
-                if sidecar := _open_sidecar(place, name + extension):
-                    self._add(found, sidecar, content_type, coding)
+                sidecar = _open_sidecar(place, name + extension)
+                if sidecar is not None:
+                    self._add(found, sidecar, name + extension, content_type, coding)
+                elif found.seen is not None:
+                    found.seen.append((name + extension, None))
         except BaseException:
             let_go(found)
             raise
         return found
 
-    def _add(self, found: Found, file: SharedFile, content_type: bytes, coding: bytes) -> None:
+    def _add(
+        self, found: Found, file: SharedFile, name: bytes, content_type: bytes, coding: bytes
+    ) -> None:
         """Add what ``file`` holds to the variants that were ``found``; takes over the file."""
         assert isinstance(found.resource, File)
         try:
@@ -152,6 +190,9 @@ class Files:
                 validators = from_time(stat.st_mtime_ns, size, coding, self._clock(), torn=torn)
             if validators.settled:
                 found.fresh_until = min(found.fresh_until, validators.settled)
+                found.seen = None
+            elif found.seen is not None:
+                found.seen.append((name, _identity(stat)))
             if content is None:
                 file.hold()
             variant = Representation(
@@ -167,7 +208,8 @@ class Files:
             file.let_go()
 
     def _digest(self, file: SharedFile, stat: os.stat_result) -> bytes:
-        key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        key = _identity(stat)
+        assert key is not None
         with self._digests_lock:
             known = self._digests.get(key)
         if known is None:
@@ -175,6 +217,12 @@ class Files:
             with self._digests_lock:
                 self._digests.put(key, known, 1)
         return known
+
+
+def _identity(state: os.stat_result | None) -> Identity | None:
+    if state is None:
+        return None
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 def _open(place: Place, name: bytes) -> SharedFile | None:

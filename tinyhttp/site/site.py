@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.path import SitePath
-from ..core.resource import File, Resource
+from ..core.resource import File
 from .cache import LRU
-from .files import Files, Found, let_go
+from .files import FRESH, Files, Found, let_go
 
 __all__ = ["Capacity", "Site"]
 
@@ -38,23 +38,34 @@ class Site:
         self._clock = clock
         self._small: LRU[SitePath, Found] = LRU(capacity.files, capacity.octets, let_go)
         self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
+        self._closed = False
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
 
     def close(self) -> None:
-        """Forget everything and close the root; transfers under way keep what they hold."""
+        """Forget everything; transfers under way keep what they hold, and the root stays open."""
+        self._closed = True
         for memory in (self._small, self._large, self._others):
             memory.clear()
-        self.files.close()
 
-    def recall(self, path: SitePath) -> Resource | None:
-        """Return what ``path`` is known to lead to; ``None`` if it has to be looked up."""
+    def recall(self, path: SitePath) -> Found | None:
+        """Return what ``path`` is known to lead to; ``None`` if it has to be looked up.
+
+        What was known a moment ago is looked at again, as far as that takes no time.
+        """
         found = self._small.get(path) or self._large.get(path) or self._others.get(path)
-        if found is None or not found.fresh_until > self._clock():
+        if found is None:
             return None
-        return found.resource
+        if found.fresh_until <= self._clock():
+            if not self.files.is_unchanged(path, found):
+                return None
+            found.fresh_until = self._clock() + FRESH
+        return found
 
     def remember(self, path: SitePath, found: Found) -> None:
         """Keep ``found`` in place of what was known before; takes over what it holds open."""
+        if self._closed:  # it comes from a thread that was slower than the end
+            let_go(found)
+            return
         for memory in (self._small, self._large, self._others):
             memory.remove(path)
         if not isinstance(found.resource, File):

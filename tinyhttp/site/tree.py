@@ -45,6 +45,17 @@ class Tree:
         """Close the root's descriptor; open files stay open."""
         os.close(self._root)
 
+    def state(self, names: Sequence[bytes]) -> os.stat_result | None:
+        """Return the state of what ``names`` lead to, ``None`` if they lead nowhere.
+
+        Only to be compared with the state of a file that was opened before: it is one system
+        call, which follows the links on the way wherever they lead.
+        """
+        try:
+            return os.stat(b"/".join(names), dir_fd=self._root, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     @contextmanager
     def directory(self, names: Sequence[bytes]) -> Iterator["Place"]:
         """Give the directory that ``names`` lead to from the root.

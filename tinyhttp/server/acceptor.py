@@ -1,0 +1,111 @@
+"""Takes connections from a listening port, and makes our own transports of them.
+
+Floor: server. Twisted's port makes its own transport for each connection, and when the process has
+no descriptor left it accepts new clients only to hang up on them. This one leaves them where they
+are, in the kernel's queue, until there is room again; whoever is connected already notices nothing.
+"""
+
+import errno
+import socket
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .poller import WaitingRoom
+from .transport import SocketTransport, twisted_address
+
+__all__ = ["Acceptor", "take_over"]
+
+ACCEPTS = 64
+"""Connections taken in one go; then others have their turn."""
+PAUSE = 0.25
+"""Seconds until another try when there is no room for a connection."""
+
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_log = Logger()
+
+
+class Acceptor:
+    """Accepts what arrives at ``port`` instead of the port itself, until `stop`."""
+
+    def __init__(self, port: tcp.Port, room: WaitingRoom, reactor: Any):
+        self._socket: socket.socket = port.socket
+        self._factory: Any = port.factory
+        self._room = room
+        self._reactor = reactor
+        self._retry: IDelayedCall | None = None
+        self._exhausted = False
+        port.stopReading()
+        room.join(self)
+
+    def stop(self) -> None:
+        """Accept nothing more; the port can be closed."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._room.leave(self)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the listening socket."""
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        """Return a name for the log."""
+        return "tinyhttp"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor is at its end."""
+        self.stop()
+
+    def doRead(self) -> None:
+        """Take the connections that have arrived."""
+        for _ in range(ACCEPTS):
+            try:
+                sock, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._wait(error)
+                    return
+                continue  # the client is gone, or a firewall was against it
+            self._exhausted = False
+            self._connect(sock, address)
+
+    def doWrite(self) -> None:
+        """Never called; here for the interface."""
+
+    def _connect(self, sock: socket.socket, address: Any) -> None:
+        protocol = self._factory.buildProtocol(twisted_address(sock.family, address))
+        if protocol is None:
+            sock.close()
+            return
+        transport = SocketTransport(sock, protocol, address, self._reactor, self._room)
+        protocol.makeConnection(transport)
+
+    def _wait(self, error: OSError) -> None:
+        if not self._exhausted:
+            self._exhausted = True
+            _log.warn("no new connections for the moment: {reason}", reason=error.strerror)
+        self._room.want(self, reading=False, writing=False)
+        self._retry = self._reactor.callLater(PAUSE, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._room.want(self, reading=True, writing=False)
+
+
+def take_over(port: Any, factory: Any, room: WaitingRoom, reactor: Any) -> Acceptor | None:
+    """Return an `Acceptor` for ``port``; ``None`` if that should keep its own transport.
+
+    Such is a port that we don't know, and one that puts something between itself and ``factory``,
+    as for TLS: those wrappers are written for Twisted's transport, and for ``connectionLost`` to
+    come later than ``loseConnection``.
+    """
+    if type(port) in (tcp.Port, unix.Port) and port.factory is factory:
+        return Acceptor(port, room, reactor)
+    return None

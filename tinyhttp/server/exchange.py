@@ -1,0 +1,205 @@
+"""One request and its response.
+
+Floor: server. Takes a request that has arrived whole, waits for the disk if it must, has `core`
+decide the answer, and writes it. The connection knows when; this knows what. If the next request
+of the same kind would get the same octets, they are remembered for it.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..core.answer import answer, check_method
+from ..core.path import SitePath, resolve
+from ..core.request import Head, Request
+from ..core.resource import Missing
+from ..core.response import Refused, Response, render_head
+from ..site.files import Found
+from .memo import Remembered
+from .transfer import Gone, Transfer, make_transfer
+
+if TYPE_CHECKING:
+    from .protocol import Connection
+
+__all__ = ["Exchange", "write"]
+
+JOINED: Final = 8 * 1024
+"""Octets of a body up to which it is cheaper to copy it behind its head than to hand over two."""
+
+_log = Logger()
+
+
+def write(transport: Any, head: bytes, body: bytes) -> None:
+    """Write a response that is in memory."""
+    if len(body) > JOINED:
+        transport.writeSequence((head, body))
+    else:
+        transport.write(head + body)
+
+
+class Exchange:
+    """The answering of a request that has come in on ``connection``.
+
+    ``line`` is its request line, for the log; ``is_head`` says that no body may follow. ``head``
+    and ``request`` are missing if there is only something to be refused.
+    """
+
+    __slots__ = (
+        *("_connection", "_fresh_until", "_head", "_is_head", "_line", "_look_up", "_request"),
+        *("_server", "_status", "_transfer"),
+    )
+
+    def __init__(
+        self,
+        connection: "Connection",
+        line: bytes,
+        *,
+        is_head: bool,
+        head: Head | None = None,
+        request: Request | None = None,
+    ):
+        self._connection = connection
+        self._server = connection.server
+        self._line = line
+        self._is_head = is_head
+        self._head = head
+        self._request = request
+        self._status = 0
+        self._fresh_until = 0.0  # of the resource; 0 if the answer is about none
+        self._look_up: Deferred[Found] | None = None
+        self._transfer: Transfer | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of the response has been written."""
+        return self._status != 0
+
+    def answer(self, request: Request) -> None:
+        """Answer ``request``, now or when the disk has spoken."""
+        try:
+            response = check_method(request)
+            if response is not None:
+                self.respond(response)
+                return
+            path = resolve(request.path)
+        except Refused as refused:
+            self.respond(refused.response())
+            return
+        if path is None:
+            self._found(Found(Missing(), 0))
+        elif found := self._server.site.recall(path):
+            self._found(found)
+        else:
+            self._wait_for_disk(path)
+
+    def respond(self, response: Response) -> None:
+        """Write ``response``; the connection hears of it when it is all written."""
+        self._status = response.status
+        connection = self._connection
+        before_date, after_date = render_head(response, connection.connection_field(self._request))
+        head = before_date + self._server.date() + after_date
+        body = b"" if self._is_head else response.body
+        if isinstance(body, bytes):
+            write(connection.transport, head, body)
+            self._remember(before_date, after_date, body)
+            self._end(len(body))
+            return
+        connection.transport.write(head)
+        self._transfer = make_transfer(body, connection.transport, self._server.disk)
+        connection.watch_progress()
+        if connection.is_full:
+            self._transfer.pause()
+        _ = (
+            self._transfer.start()
+            .addCallbacks(self._transferred, self._cut_short)
+            .addErrback(self._broken)
+        )
+
+    def pause(self) -> None:
+        """The client does not keep up."""
+        if self._transfer is not None:
+            self._transfer.pause()
+
+    def resume(self) -> None:
+        """It does again."""
+        if self._transfer is not None:
+            self._transfer.resume()
+
+    def stop(self) -> None:
+        """The connection is lost, or given up."""
+        if self._look_up is not None:
+            self._look_up.cancel()
+        if self._transfer is not None:
+            self._transfer.stop()
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether it is the disk, and not the client, that has to move next."""
+        return self._look_up is not None or (
+            self._transfer is not None and not self._transfer.waits_for_client
+        )
+
+    # The disk.
+
+    def _wait_for_disk(self, path: SitePath) -> None:
+        self._look_up = self._server.look_up(path)
+        _ = self._look_up.addCallbacks(self._found, self._not_found).addErrback(self._broken)
+
+    def _found(self, found: Found) -> None:
+        assert self._request is not None
+        self._look_up = None
+        self._fresh_until = found.fresh_until
+        self.respond(answer(self._request, found.resource, self._server.now()))
+
+    def _not_found(self, failure: Failure) -> None:
+        self._look_up = None
+        error = failure.value
+        if isinstance(error, Refused):
+            self.respond(error.response())
+        elif not isinstance(error, CancelledError):
+            self._broken(failure)
+
+    def _broken(self, failure: Failure) -> None:
+        self._look_up = None
+        _log.failure("an error of the server's own; the connection is closed", failure)
+        self._connection.refuse(Refused(500, ""))
+
+    # The end.
+
+    def _remember(self, before_date: bytes, after_date: bytes, body: bytes) -> None:
+        """Remember the answer, if the connection stays open and no body came with the request."""
+        request = self._request
+        if self._fresh_until and self._connection.persistent and self._head is not None:
+            assert request is not None
+            if request.body_length == 0:
+                self._server.memo.put(
+                    self._head.decisive,
+                    Remembered(self._fresh_until, before_date, after_date, body, self._status),
+                )
+
+    def _transferred(self, result: None) -> None:
+        transfer, self._transfer = self._transfer, None
+        assert transfer is not None
+        self._end(transfer.sent)
+
+    def _cut_short(self, failure: Failure) -> None:
+        """The announced length can't be kept, so the connection has to end (RFC 9112 section 8)."""
+        transfer, self._transfer = self._transfer, None
+        assert transfer is not None
+        if not failure.check(Gone):
+            _log.error("a response was cut short: {error!r}", error=failure.value)
+        self._write_log(transfer.sent)
+        self._connection.cut_short()
+
+    def _end(self, octets: int) -> None:
+        self._write_log(octets)
+        self._connection.responded()
+
+    def _write_log(self, octets: int) -> None:
+        if self._server.access_log is not None:
+            fields = {} if self._request is None else self._request.fields
+            self._server.access_log.answered(
+                self._connection.client(), self._line, self._status, octets, fields
+            )

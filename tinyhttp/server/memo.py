@@ -1,0 +1,49 @@
+"""Answers that were given before, ready to be sent again.
+
+Floor: server. The answer to a request without a body is a pure function of the lines of its head
+that matter, of the state of the file, and of the configuration. So it is remembered under those
+lines for as long as the file may be taken to be as it was seen (a second at most). Nothing is
+decided here: what is sent again is what the ordinary way has made, octet for octet, but for Date,
+which stands between the two halves of the head.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["Memo", "Remembered"]
+
+ENTRIES = 8192
+"""Answers that are remembered."""
+OCTETS = 64 * 1024 * 1024
+"""Octets of their bodies, most of which the site's own memory holds as well."""
+
+
+class Remembered(NamedTuple):
+    """An answer in memory on a connection that stays open."""
+
+    fresh_until: float
+    """Epoch seconds."""
+    before_date: bytes
+    after_date: bytes
+    body: bytes
+    """Empty for HEAD."""
+    status: int
+
+
+class Memo:
+    """A bounded map from the decisive lines of a head to its answer.
+
+    Forgets everything when it is full: entries live for a second, so there is no use in choosing.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[bytes, ...], Remembered] = {}
+        self._octets = 0
+        self.get = self._answers.get
+
+    def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
+        """Remember ``answer`` under ``lines``."""
+        self._octets += len(answer.body)
+        if len(self._answers) >= ENTRIES or self._octets > OCTETS:
+            self._answers.clear()
+            self._octets = len(answer.body)
+        self._answers[lines] = answer

@@ -1,0 +1,151 @@
+"""Who waits for many connections.
+
+Floor: server. A reactor pays some 5 us for every event: a logging context, checks, look-ups. An
+epoll object can itself be waited for; so `Poller` registers connections with an epoll of its own,
+and only that one with the reactor, whichever it is. When it is ready its events are dealt with in
+one go. docs/performance.md has the figures. Where there is no epoll, `ReactorPoller` hands each
+connection to the reactor.
+"""
+
+import select
+from typing import Any, Protocol
+
+from twisted.internet import main
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+__all__ = ["Poller", "ReactorPoller", "WaitingRoom", "make_poller"]
+
+EVENTS = 256
+"""Events dealt with in one go; then the reactor has its turn."""
+
+_IN = getattr(select, "EPOLLIN", 1)
+_OUT = getattr(select, "EPOLLOUT", 4)
+
+_log = Logger()
+
+
+class WaitingRoom(Protocol):
+    """What a connection asks of whoever waits for it.
+
+    A member has ``fileno``, and is told by ``doRead``, ``doWrite``, ``readConnectionLost`` and
+    ``connectionLost``, as Twisted's descriptors are.
+    """
+
+    def join(self, member: Any) -> None:
+        """Wait for ``member`` to be readable."""
+
+    def want(self, member: Any, *, reading: bool, writing: bool) -> None:
+        """Change what is waited for; errors and hang-ups are told even if it is nothing."""
+
+    def leave(self, member: Any) -> None:
+        """Forget ``member``, whose descriptor is going to be closed."""
+
+
+class ReactorPoller:
+    """A `WaitingRoom` that leaves it to the reactor."""
+
+    def __init__(self, reactor: Any):
+        self._reactor = reactor
+
+    def join(self, member: Any) -> None:
+        """See `WaitingRoom.join`."""
+        self._reactor.addReader(member)
+
+    def want(self, member: Any, *, reading: bool, writing: bool) -> None:
+        """See `WaitingRoom.want`."""
+        (self._reactor.addReader if reading else self._reactor.removeReader)(member)
+        (self._reactor.addWriter if writing else self._reactor.removeWriter)(member)
+
+    def leave(self, member: Any) -> None:
+        """See `WaitingRoom.leave`."""
+        self._reactor.removeReader(member)
+        self._reactor.removeWriter(member)
+
+
+@implementer(IReadDescriptor)
+class Poller:
+    """A `WaitingRoom` with an epoll of its own, which it gives to the reactor while it is used."""
+
+    def __init__(self, reactor: Any):
+        self._reactor = reactor
+        self._epoll: select.epoll | None = None
+        self._members: dict[int, Any] = {}
+
+    # For connections.
+
+    def join(self, member: Any) -> None:
+        """See `WaitingRoom.join`."""
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._reactor.addReader(self)
+        descriptor = member.fileno()
+        self._epoll.register(descriptor, _IN)
+        self._members[descriptor] = member
+
+    def want(self, member: Any, *, reading: bool, writing: bool) -> None:
+        """See `WaitingRoom.want`."""
+        assert self._epoll is not None
+        self._epoll.modify(member.fileno(), (_IN if reading else 0) | (_OUT if writing else 0))
+
+    def leave(self, member: Any) -> None:
+        """See `WaitingRoom.leave`. Closing the descriptor will unregister it: no call for that."""
+        if self._members.pop(member.fileno(), None) is not None and not self._members:
+            assert self._epoll is not None
+            self._reactor.removeReader(self)
+            self._epoll.close()
+            self._epoll = None
+
+    # For the reactor.
+
+    def fileno(self) -> int:
+        """Return the descriptor of the epoll object."""
+        return -1 if self._epoll is None else self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        """Return a name for the log."""
+        return "tinyhttp"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor lets go of everything at its end."""
+        for member in [*self._members.values()]:
+            member.connectionLost(reason)
+
+    def doRead(self) -> None:
+        """Deal with what has happened to the connections."""
+        assert self._epoll is not None
+        members = self._members
+        for descriptor, events in self._epoll.poll(0, EVENTS):
+            member = members.get(descriptor)
+            if member is not None:  # else it was closed on account of an event before this one
+                try:
+                    _tell(member, events)
+                except BaseException:
+                    failure = Failure()
+                    _log.failure("an error of the server's own; a connection is closed", failure)
+                    if member.fileno() == descriptor:
+                        member.connectionLost(failure)
+
+
+def _tell(member: Any, events: int) -> None:
+    """Tell ``member`` what has happened, as Twisted's reactors do."""
+    if events & _IN:
+        why = member.doRead()
+        if why is main.CONNECTION_DONE:
+            member.readConnectionLost(Failure(why))
+            return
+    elif events & _OUT:
+        why = member.doWrite()
+    else:  # an error or a hang-up, and nothing left to read
+        why = main.CONNECTION_LOST
+    if why is None and events & _IN and events & _OUT and member.fileno() >= 0:
+        why = member.doWrite()
+    if why is not None:
+        member.connectionLost(Failure(why))
+
+
+def make_poller(reactor: Any) -> WaitingRoom:
+    """Return the best `WaitingRoom` that this system has."""
+    return Poller(reactor) if hasattr(select, "epoll") else ReactorPoller(reactor)

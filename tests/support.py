@@ -20,6 +20,10 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
+from tinyhttp.core.request import HeadReader, Limits, Request
+from tinyhttp.core.request import parse as parse_head
+from tinyhttp.core.response import Response
+from tinyhttp.core.response import render_head as render_halves
 from tinyhttp.server.disk import Disk
 from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
@@ -317,3 +321,13 @@ def open_descriptors() -> set[str]:
         except FileNotFoundError:  # the one that listed the directory
             continue
     return links
+
+
+def parse(head: bytes, limits: Limits) -> Request:
+    """Return the request that ``head`` makes, read by a reader that has seen no other."""
+    return parse_head(HeadReader(limits).read(head))
+
+
+def render_head(response: Response, date: bytes, connection: bytes = b"") -> bytes:
+    """Return a whole head."""
+    return date.join(render_halves(response, connection))

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import parse
 from tinyhttp.core.answer import answer, check_method
 from tinyhttp.core.fields import parse_http_date
 from tinyhttp.core.path import SitePath
-from tinyhttp.core.request import Limits, Request, parse
+from tinyhttp.core.request import Limits, Request
 from tinyhttp.core.resource import (
     Directory,
     File,

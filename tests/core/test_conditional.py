@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import parse
 from tinyhttp.core.conditional import evaluate, if_range
 from tinyhttp.core.fields import HTTPDate
-from tinyhttp.core.request import Limits, parse
+from tinyhttp.core.request import Limits
 from tinyhttp.core.resource import Representation
 
 NOW = 1_790_000_000.0

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tinyhttp.core.response import REASONS, Refused, Response, plain_text, render_head
+from tests.support import render_head
+from tinyhttp.core.response import REASONS, Refused, Response, plain_text
 
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"
 

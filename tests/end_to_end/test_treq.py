@@ -544,9 +544,6 @@ async def test_stop_cuts_off_whoever_never_finishes(reactor: Any, site: Path) ->
     assert before.threads() == []
 
 
-@pytest.mark.xfail(
-    strict=True, raises=OSError, reason="the second time it closes a descriptor that is not its own"
-)
 @asynchronous
 async def test_stop_may_be_called_again(reactor: Any, site: Path) -> None:
     server = Server(site, reactor=reactor)

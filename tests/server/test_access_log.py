@@ -24,7 +24,7 @@ from tests.support import (
     make_server,
     write_tree,
 )
-from tinyhttp.server.access_log import AccessLog, combined
+from tinyhttp.server.access_log import AccessLog, combined, format_timestamp
 
 # The form of a line.
 
@@ -32,7 +32,7 @@ from tinyhttp.server.access_log import AccessLog, combined
 def line(request: bytes = b"GET / HTTP/1.1", **changes: Any) -> bytes:
     arguments: dict[str, Any] = {
         "client": b"192.0.2.1",
-        "when": NOW,
+        "timestamp": format_timestamp(int(changes.pop("when", NOW))),
         "line": request,
         "status": 200,
         "octets": 5,

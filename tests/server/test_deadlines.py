@@ -225,7 +225,6 @@ def test_like_a_timer_each_but_a_little_late(steps: list[tuple[str, int, int]]) 
     assert clock.getDelayedCalls() == []
 
 
-@pytest.mark.xfail(reason="ticks do not begin on whole ticks, so up to two pass")
 def test_at_most_half_a_second_late(clock: Clock, deadlines: Deadlines) -> None:
     clock.advance(0.375)
     someone = Someone(clock)

@@ -202,7 +202,6 @@ def test_a_client_that_reads_nothing_costs_one_block(server: Server) -> None:
     assert bodies(client) == [BIG]
 
 
-@pytest.mark.xfail(reason="reading stops at 64 KiB of a head, and nothing lets it go on")
 def test_a_limit_of_the_head_beyond_the_buffer(root: Path) -> None:
     server = make_server(root, limits=Limits(head=256 * 1024))
     client = Client(server)
@@ -253,7 +252,6 @@ CHUNK = b"400\r\n" + b"x" * 1024 + b"\r\n"
     [
         pytest.param(
             None,
-            marks=pytest.mark.xfail(reason="the limit is looked at only when data run out"),
         ),
         1000,
         1,
@@ -436,7 +434,6 @@ def test_a_client_that_vanishes_is_noticed_by_nobody(
     assert events == []
 
 
-@pytest.mark.xfail(reason="what is found after the end is remembered, and never let go of")
 def test_a_look_up_that_ends_after_the_server(root: Path) -> None:
     before = open_descriptors()
     server = make_server(root)
@@ -625,7 +622,6 @@ def test_lingering_begins_when_the_response_is_read(server: Server, reactor: Fak
     assert not client.transport.closed
 
 
-@pytest.mark.xfail(reason="a transport that was full before is still taken for full")
 def test_lingering_behind_a_full_transport(server: Server, reactor: FakeReactor) -> None:
     client = Client(server, room=0).send(b"nonsense\r\n\r\n")
     client.transport.client_reads()
@@ -716,9 +712,6 @@ def test_draining_cuts_off_what_is_left(server: Server, reactor: FakeReactor) ->
     assert reactor.getDelayedCalls() == []
 
 
-@pytest.mark.xfail(
-    reason="a small response still being sent leaves its connection idle, not closed"
-)
 def test_draining_closes_once_a_small_response_is_read(server: Server) -> None:
     client = Client(server, room=10).send(get("/a.txt"))
     stopped = server.stop()

@@ -264,7 +264,6 @@ def test_two_servers_in_one_process(root: Path, tmp_path: Path) -> None:
     assert second.answers()[0].body == b"other"
 
 
-@pytest.mark.xfail(reason="the second call takes the first one's Deferred away and releases twice")
 def test_stop_twice(server: Server) -> None:
     """As when the signal comes again."""
     client = Client(server, room=0).send(get("/big.bin"))

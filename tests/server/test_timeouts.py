@@ -70,7 +70,6 @@ def test_a_first_head_that_trickles(server: Server, reactor: FakeReactor) -> Non
     assert client.ended
 
 
-@pytest.mark.xfail(reason="the first octet moves the deadline that ran from the start")
 def test_the_deadline_of_a_new_connection_runs_from_the_start(
     server: Server, reactor: FakeReactor
 ) -> None:

@@ -100,17 +100,7 @@ def test_whole(server: Server, case: Case) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(
-            c,
-            marks=pytest.mark.xfail(
-                reason="a request line as long as the limit is refused if its LF comes later"
-            )
-            if c.name == "line of 8192"
-            else (),
-        )
-        for c in CASES
-    ],
+    [pytest.param(c) for c in CASES],
     ids=str,
 )
 def test_octet_by_octet(server: Server, case: Case) -> None:

@@ -25,7 +25,8 @@ from tinyhttp.core.resource import (
     Resource,
 )
 from tinyhttp.core.response import Refused
-from tinyhttp.site.files import SMALL, Files, Found, hold, let_go
+from tinyhttp.site.files import Files, Found, hold, let_go
+from tinyhttp.site.snapshot import SMALL
 from tinyhttp.site.tree import Tree
 
 from .conftest import Outcomes
@@ -415,7 +416,6 @@ def test_a_sidecar_that_can_not_be_opened_is_skipped(
     assert variants(files, "/a.js") == [(b"", b"plain"), (b"gzip", b"packed")]
 
 
-@pytest.mark.xfail(strict=True, reason="an error while a sidecar is read costs the file as well")
 def test_a_sidecar_that_can_not_be_read_is_skipped(
     open_files: OpenFiles, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1026,9 +1026,6 @@ def test_a_file_that_never_stands_still_has_a_weak_tag(
     [
         pytest.param(
             write,
-            marks=pytest.mark.xfail(
-                strict=True, reason="the digest is taken of a second reading of the file"
-            ),
             id="in place",
         ),
         pytest.param(replace, id="by renaming"),
@@ -1052,7 +1049,6 @@ def test_a_small_file_without_a_time_changes_while_it_is_read(
     assert strong == {(b"hello", DIGESTS[b"hello"]), (b"HELLO", DIGESTS[b"HELLO"])}
 
 
-@pytest.mark.xfail(strict=True, reason="the size is from before the digest was taken")
 def test_a_large_file_without_a_time_grows_while_its_digest_is_taken(
     open_files: OpenFiles, root: Path, outcomes: Outcomes
 ) -> None:
@@ -1070,7 +1066,6 @@ def test_a_large_file_without_a_time_grows_while_its_digest_is_taken(
     assert {content for content, etag in results if etag == DIGESTS[new]} == {new}
 
 
-@pytest.mark.xfail(strict=True, reason="the age is taken after the content was read")
 def test_a_file_is_as_old_as_it_was_when_it_was_read(
     open_files: OpenFiles, root: Path, clock: FakeReactor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -750,7 +750,6 @@ def test_no_descriptor_is_left_wherever_they_run_out(tree: Tree, root: Path, pat
     assert errors == {errno.EMFILE}
 
 
-@pytest.mark.xfail(strict=True, reason="the descriptor stays open where its state can't be had")
 def test_no_descriptor_is_left_where_the_state_of_an_open_file_can_not_be_had(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:

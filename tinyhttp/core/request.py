@@ -68,6 +68,7 @@ class Request:
     """The request line as it came, for the log."""
 
 
+_TOKEN = re.compile(TOKEN)
 _TOKEN_CHARACTER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
 
 # A line end that is not CRLF. A CR at the very end may still get its LF.
@@ -316,6 +317,8 @@ def _body_length(fields: dict[bytes, bytes], old: bool) -> int | None:
     if codings.lower() == b"chunked":
         return None
     names = elements(codings.lower())
+    if not all(map(_TOKEN.fullmatch, names)):
+        raise Refused(400, "The Transfer-Encoding field is malformed.")
     if names in ([], [b"chunked"]) or b"chunked" in names[:-1]:
         raise Refused(400, "In Transfer-Encoding, chunked comes once and last.")
     raise Refused(501, "No transfer coding but chunked is understood.")

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ..core.body import Body, body_of
 from ..core.request import Head, Request, find_head_end, noted_fields, parse
 from ..core.response import Refused
+from ..site.files import FRESH
 from .any_transport import can_half_close, octets_acknowledged, send_at_once
 from .exchange import Exchange, write
 
@@ -168,7 +169,9 @@ class Connection(Protocol):
         except Refused:
             return False  # the ordinary way finds that out too, and says so
         answer = server.memo.get(head.decisive)
-        if answer is None or answer.fresh_until <= server.now() or not self.persistent:
+        if answer is None or not self.persistent:
+            return False
+        if not 0 < answer.fresh_until - server.now() <= FRESH:  # more: the clock was set back
             return False
         write(self.transport, answer.before_date + server.date() + answer.after_date, answer.body)
         if server.access_log is not None:

@@ -155,8 +155,8 @@ class Server(Factory):
         return result
 
     def _found(self, found: Found, path: SitePath) -> None:
-        self.site.remember(path, found)
         hold(found)  # what one of them does next may push it out of the memory again
+        self.site.remember(path, found)
         for waiting in self._look_ups.pop(path):
             if not waiting.called:
                 waiting.callback(found)
@@ -195,7 +195,7 @@ class Server(Factory):
             await self._empty
             if cut_off.active():
                 cut_off.cancel()
-        self.site.close()
+        self.site.forget()
         self._ended = True
         self._close_root()
         self.disk.rest()
@@ -206,7 +206,7 @@ class Server(Factory):
         """Close the root at the end, but not under a thread that is still at a look-up."""
         if self._ended and not self._look_ups and not self._root_closed:
             self._root_closed = True
-            self.site.files.close()
+            self.site.close()
 
     def _tell_stopped(self, result: None) -> None:
         waiting, self._wait_for_stop = self._wait_for_stop, []

@@ -9,9 +9,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from threading import Lock
-from typing import TypeAlias
 
 from ..core.media_types import media_type
 from ..core.path import SitePath, is_hidden
@@ -25,19 +23,17 @@ from ..core.resource import (
     Resource,
 )
 from ..core.response import Refused
-from ..core.validators import from_digest, from_time, is_meaningless
+from ..core.validators import Validators, from_digest, from_time, is_meaningless
 from .cache import LRU
 from .open_file import SharedFile
 from .residency import read_at_once
+from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
 
-__all__ = ["FRESH", "SMALL", "Files", "Found", "hold", "let_go"]
+__all__ = ["FRESH", "Files", "Found", "hold", "let_go"]
 
 FRESH = 1.0
 """Seconds for which a resource is taken to be as it was seen."""
-
-SMALL = 128 * 1024
-"""Octets up to which a file is read whole when it is found."""
 
 STALE = 60.0
 """Seconds behind its freshness after which a resource is not taken to be in the kernel's memory."""
@@ -52,17 +48,13 @@ _NOWHERE = frozenset(
     )
 )
 _NOT_OURS = frozenset((errno.EACCES, errno.EPERM))
-_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+# EAGAIN: somebody holds a lease on the file (fcntl F_SETLEASE), as Samba does.
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 
-_READS = 3
-"""Tries to read a small file between two equal looks at its state."""
-_BLOCK = 1024 * 1024
+_SETTLED = 2.0
+"""Seconds after which a file that was changed has other times if it is changed again."""
 _DIGESTS = 4096
 """Digests remembered of files whose time says nothing."""
-
-
-Identity: TypeAlias = tuple[int, int, int, int, int]
-"""What tells two states of a file apart: device, inode, size, and its two times (ns)."""
 
 
 @dataclass(slots=True)
@@ -110,12 +102,13 @@ class Files:
         Raises `Refused` (503) if the system has no descriptor or memory left, and ``OSError`` for
         what the disk itself is to blame for.
         """
+        now = self._clock()  # before the first look, as what is seen is as old as that at least
         if not self._hidden_files and is_hidden(path):
-            return self._found(Missing())
+            return Found(Missing(), now + FRESH)
         try:
-            return self._find(path)
+            return self._find(path, now)
         except OSError as error:
-            return self._found(_resource_of(error))
+            return Found(_resource_of(error), now + FRESH)
 
     def is_unchanged(self, path: SitePath, found: Found) -> bool:
         """Return whether ``path`` leads to what was ``found`` before, without reading a file.
@@ -127,102 +120,126 @@ class Files:
             return False
         way = path.segments if path.directory else path.segments[:-1]
         try:
-            return all(
-                _identity(self._tree.state((*way, name))) == seen for name, seen in found.seen
-            )
+            return all(self._identity((*way, name)) == seen for name, seen in found.seen)
         except OSError:
             return False
 
-    def _found(self, resource: Resource) -> Found:
-        return Found(resource, self._clock() + FRESH)
+    def _identity(self, names: tuple[bytes, ...]) -> Identity | None:
+        stat = self._tree.state(names)
+        return None if stat is None else identity(stat)
 
-    def _find(self, path: SitePath) -> Found:
+    def _find(self, path: SitePath, now: float) -> Found:
+        nothing = Found(Missing(), now + FRESH)
         if path.directory:
             with self._tree.directory(path.segments) as place:
                 missing: list[tuple[bytes, Identity | None]] = []
                 for name in self._index:
-                    if found := self._file(place, name):
+                    if found := self._file(place, name, now):
                         if found.seen is not None:
                             found.seen += missing
                         return found
                     missing.append((name, None))
-                return self._found(Missing())
+                return nothing
         *way, name = path.segments
         with self._tree.directory(way) as place:
-            if found := self._file(place, name):
+            if found := self._file(place, name, now):
                 return found
             if place.is_directory(name):
-                return self._found(Directory(path.escaped(directory=True)))
-            return self._found(Missing())
+                return Found(Directory(path.escaped(directory=True)), now + FRESH)
+            return nothing
 
-    def _file(self, place: Place, name: bytes) -> Found | None:
+    def _file(self, place: Place, name: bytes, now: float) -> Found | None:
         """Return the file ``name`` with its sidecars, ``None`` if there is no such regular file."""
         plain = _open(place, name)
         if plain is None:
             return None
         content_type = media_type(name, self._media_types)
         local = read_at_once(plain.descriptor, 1, 0) is not None
-        found = Found(File(()), self._clock() + FRESH, [] if local else None)
+        found = Found(File(()), now + FRESH, [] if local else None)
         try:
-            self._add(found, plain, name, content_type, b"")
+            self._add(found, plain, name, content_type, b"", now)
             for extension, coding in _SIDECARS:
-                sidecar = _open_sidecar(place, name + extension)
-                if sidecar is not None:
-                    self._add(found, sidecar, name + extension, content_type, coding)
-                elif found.seen is not None:
-                    found.seen.append((name + extension, None))
+                self._add_sidecar(found, place, name + extension, content_type, coding, now)
         except BaseException:
             let_go(found)
             raise
         return found
 
+    def _add_sidecar(
+        self,
+        found: Found,
+        place: Place,
+        name: bytes,
+        content_type: bytes,
+        coding: bytes,
+        now: float,
+    ) -> None:
+        """Add a sidecar, if there is one; one that can't be read is no reason to fail."""
+        try:
+            file = _open(place, name)
+            if file is not None:
+                self._add(found, file, name, content_type, coding, now)
+            elif found.seen is not None:
+                found.seen.append((name, None))
+        except OSError as error:
+            _check_exhaustion(error)
+            found.seen = None
+
     def _add(
-        self, found: Found, file: SharedFile, name: bytes, content_type: bytes, coding: bytes
+        self,
+        found: Found,
+        file: SharedFile,
+        name: bytes,
+        content_type: bytes,
+        coding: bytes,
+        now: float,
     ) -> None:
         """Add what ``file`` holds to the variants that were ``found``; takes over the file."""
         assert isinstance(found.resource, File)
         try:
-            stat, content, torn = _read_if_small(file)
-            size = stat.st_size if content is None else len(content)
-            if is_meaningless(stat.st_mtime_ns):
-                validators = from_digest(self._digest(file, stat), coding)
-            else:
-                validators = from_time(stat.st_mtime_ns, size, coding, self._clock(), torn=torn)
-            if validators.settled:
-                found.fresh_until = min(found.fresh_until, validators.settled)
+            snapshot = take_snapshot(file)
+            validators = self._validators(file, snapshot, coding, now)
+            if validators.settled or snapshot.torn:
+                found.fresh_until = min(found.fresh_until, validators.settled or now)
                 found.seen = None
             elif found.seen is not None:
-                found.seen.append((name, _identity(stat)))
-            if content is None:
+                found.seen.append((name, identity(snapshot.stat)))
+            if snapshot.content is None:
                 file.hold()
             variant = Representation(
-                size,
+                snapshot.size,
                 validators.etag,
                 validators.last_modified,
                 content_type,
                 coding,
-                file if content is None else content,
+                file if snapshot.content is None else snapshot.content,
             )
             found.resource = File((*found.resource.variants, variant))
         finally:
             file.let_go()
 
-    def _digest(self, file: SharedFile, stat: os.stat_result) -> bytes:
-        key = _identity(stat)
-        assert key is not None
+    def _validators(
+        self, file: SharedFile, snapshot: Snapshot, coding: bytes, now: float
+    ) -> Validators:
+        mtime = snapshot.stat.st_mtime_ns
+        if is_meaningless(mtime):
+            digest = self._digest(file, snapshot, now)
+            if not snapshot.torn or snapshot.content is not None:
+                return from_digest(digest, coding)
+        return from_time(mtime, snapshot.size, coding, now, torn=snapshot.torn)
+
+    def _digest(self, file: SharedFile, snapshot: Snapshot, now: float) -> bytes:
+        key = identity(snapshot.stat)
         with self._digests_lock:
             known = self._digests.get(key)
-        if known is None:
-            known = _digest_of(file)
+        if known is not None and not snapshot.torn:
+            return known
+        digest = take_digest(file, snapshot)
+        # A change so recent that another might leave the same times is not to be relied on.
+        if not snapshot.torn and abs(now - snapshot.stat.st_ctime_ns / 1e9) > _SETTLED:
             with self._digests_lock:
-                self._digests.put(key, known, 1)
-        return known
-
-
-def _identity(state: os.stat_result | None) -> Identity | None:
-    if state is None:
-        return None
-    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                self._digests.put(key, digest, 1)
+        return digest
 
 
 def _open(place: Place, name: bytes) -> SharedFile | None:
@@ -234,53 +251,6 @@ def _open(place: Place, name: bytes) -> SharedFile | None:
             return None
         raise
     return None if descriptor is None else SharedFile(descriptor)
-
-
-def _open_sidecar(place: Place, name: bytes) -> SharedFile | None:
-    """Return the sidecar ``name``; one that can't be read is no reason not to serve the file."""
-    try:
-        return _open(place, name)
-    except OSError as error:
-        _check_exhaustion(error)
-        return None
-
-
-def _read_if_small(file: SharedFile) -> tuple[os.stat_result, bytes | None, bool]:
-    """Return the state of a file; its content, if that is small; and whether the two disagree.
-
-    A file that is being written gets a few tries until its state before and after reading are
-    the same. One that grows while it is read may stop being small.
-    """
-    stat = os.fstat(file.descriptor)
-    content = b""
-    for _ in range(_READS):
-        if stat.st_size > SMALL:
-            return stat, None, False
-        content = _read_up_to(file, SMALL + 1)
-        before, stat = stat, os.fstat(file.descriptor)
-        if (before.st_mtime_ns, before.st_size) == (stat.st_mtime_ns, len(content)):
-            return stat, content, False
-    if len(content) > SMALL:
-        return stat, None, False
-    return stat, content, True
-
-
-def _read_up_to(file: SharedFile, limit: int) -> bytes:
-    blocks = []
-    size = 0
-    while size < limit and (block := file.read(limit - size, size)):
-        blocks.append(block)
-        size += len(block)
-    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
-
-
-def _digest_of(file: SharedFile) -> bytes:
-    digest = blake2b(digest_size=16)
-    offset = 0
-    while block := file.read(_BLOCK, offset):
-        digest.update(block)
-        offset += len(block)
-    return digest.hexdigest().encode()
 
 
 def _resource_of(error: OSError) -> Resource:

@@ -42,7 +42,12 @@ class Site:
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
 
     def close(self) -> None:
-        """Forget everything; transfers under way keep what they hold, and the root stays open."""
+        """Forget everything and close the root, at which no look-up may be under way."""
+        self.forget()
+        self.files.close()
+
+    def forget(self) -> None:
+        """Forget everything, now and from now on; transfers under way keep what they hold."""
         self._closed = True
         for memory in (self._small, self._large, self._others):
             memory.clear()
@@ -55,7 +60,7 @@ class Site:
         found = self._small.get(path) or self._large.get(path) or self._others.get(path)
         if found is None:
             return None
-        if found.fresh_until <= self._clock():
+        if not 0 < found.fresh_until - self._clock() <= FRESH:  # more: the clock was set back
             if not self.files.is_unchanged(path, found):
                 return None
             found.fresh_until = self._clock() + FRESH

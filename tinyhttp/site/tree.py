@@ -38,7 +38,11 @@ class Tree:
 
     def __init__(self, root: str | bytes | os.PathLike[str], *, follow_links: bool = False):
         self._root = os.open(root, _DIRECTORY)
-        self._real_root = os.fsencode(os.path.realpath(root))
+        # What an absolute link inside may begin with: the root as it was given, and as it is.
+        self._roots = tuple(
+            os.fsencode(path).rstrip(b"/") + b"/"
+            for path in (os.path.realpath(root), os.path.abspath(root))
+        )
         self._follow_links = follow_links
 
     def close(self) -> None:
@@ -62,7 +66,7 @@ class Tree:
 
         Raises ``OSError`` as ``open`` does, `Outside` among them.
         """
-        place = Place([os.dup(self._root)], self._real_root, follow_links=self._follow_links)
+        place = Place([os.dup(self._root)], self._roots, follow_links=self._follow_links)
         try:
             place.walk(names)
             yield place
@@ -73,9 +77,9 @@ class Tree:
 class Place:
     """A directory, with the descriptors of all directories between the root and itself."""
 
-    def __init__(self, descriptors: list[int], real_root: bytes, *, follow_links: bool):
+    def __init__(self, descriptors: list[int], roots: tuple[bytes, ...], *, follow_links: bool):
         self._descriptors = descriptors
-        self._real_root = real_root
+        self._roots = roots
         self._follow_links = follow_links
         self._nofollow = 0 if follow_links else os.O_NOFOLLOW
         self._links = 0
@@ -110,10 +114,14 @@ class Place:
         if not stat.S_ISREG(mode):
             return None
         descriptor = os.open(name, _FILE | self._nofollow, dir_fd=here)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # another one has taken the name since
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return descriptor
+        except BaseException:
             os.close(descriptor)
-            return None
-        return descriptor
+            raise
+        os.close(descriptor)  # another one has taken the name since
+        return None
 
     def walk(self, names: Sequence[bytes]) -> None:
         """Go down (or up, for ``..``) name by name."""
@@ -137,17 +145,17 @@ class Place:
     def read_link(self, name: bytes) -> list[bytes]:
         """Return the names to walk from here for the link ``name``; goes to the root if need be.
 
-        An absolute link counts as beneath the root if it begins with the root's real path.
+        An absolute link is beneath the root if it begins with the root's path.
         """
         self._links += 1
         if self._links > _MAX_LINKS:
             raise Outside("too many symbolic links")
         target = os.readlink(name, dir_fd=self._descriptors[-1])
         if target.startswith(b"/"):
-            root = self._real_root.rstrip(b"/") + b"/"
-            if not (target + b"/").startswith(root):
+            beneath = [root for root in self._roots if (target + b"/").startswith(root)]
+            if not beneath:
                 raise Outside("a symbolic link leads out of the root")
-            target = (target + b"/")[len(root) : -1]
+            target = (target + b"/")[len(beneath[0]) : -1]
             while len(self._descriptors) > 1:
                 self._up()
         return target.split(b"/")
@@ -164,7 +172,7 @@ class Place:
     @contextmanager
     def _copy(self) -> Iterator["Place"]:
         """Give a place to walk on from, while this one stays where it is."""
-        place = Place([], self._real_root, follow_links=self._follow_links)
+        place = Place([], self._roots, follow_links=self._follow_links)
         place._links = self._links
         try:
             for descriptor in self._descriptors:

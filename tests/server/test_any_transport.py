@@ -1,4 +1,4 @@
-"""What is known of sockets, over real ones."""
+"""What can be asked of any transport, over real sockets."""
 
 import socket
 import sys
@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IHalfCloseableDescriptor, ISSLTransport
 from zope.interface import alsoProvides
 
 from tests.support import Client, FakeReactor, get, make_server, write_tree
-from tinyhttp.server.transport import can_half_close, octets_acknowledged, send_at_once
+from tinyhttp.server.any_transport import can_half_close, octets_acknowledged, send_at_once
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO is Linux's")
 

@@ -8,14 +8,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from . import tables
 from .cases import CASES, Case
 from .documents import load_json, to_json, write_documents
 from .facts import facts
 from .results import Results
-from .running import choose_cores
-from .series import Series, workplace
+from .running import Cores, choose_cores
+from .series import Series
 from .servers import SERVERS, Server
 from .wrk import WRK
 
@@ -30,11 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if WRK is None:
         raise SystemExit("wrk, the load generator, is not installed.")
-    _prepare()
-    known = facts(choose_cores(), {server.name: version for server, version in found.items()})
-    results = _earlier(options.add_to, known) if options.add_to else Results()
+    cores = choose_cores()
+    _prepare(cores)
+    versions = {server.name: version for server, version in found.items()}
+    known = facts(cores, versions, options.seconds)
+    results = Results()
+    if options.add_to:
+        results, before = load_json(options.add_to)
+        known = _same(before, known) if options.rounds else before
     try:
-        _measure(options, cases, list(found), results)
+        series = Series(cases, list(found), options.rounds, options.seconds, cores)
+        _measure(series, results)
     finally:
         print(tables.plain_text(results))
         _write(options, results, known)
@@ -97,50 +104,46 @@ def _list(found: dict[Server, str]) -> None:
         print(f"  {server.name:17} {version}")
 
 
-def _prepare() -> None:
-    """End like Ctrl-C when told to; leave the server's core; have all descriptors there are."""
+def _prepare(cores: Cores) -> None:
+    """End like Ctrl-C when told to; leave the server its core; have all descriptors there are."""
 
     def end(signal_number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
-    cores = choose_cores()
     if cores.load is not None:
         os.sched_setaffinity(0, {cores.load})
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _earlier(path: Path, known: dict[str, object]) -> Results:
-    """Return earlier results; raises SystemExit if they were measured on something else."""
-    results, before = load_json(path)
-    for name in sorted({*before, *known} - {"day", "servers"}):
-        if before.get(name) != known.get(name):
-            raise SystemExit(f"{path.name} was measured elsewhere: {name} is not the same.")
-    return results
+def _same(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of two series as one; raises SystemExit if they were measured on others."""
+    differing = [
+        name for name in now if name not in {"day", "servers"} if before[name] != now[name]
+    ]
+    old, new = before["servers"], now["servers"]
+    differing += [name for name in new if old.get(name, new[name]) != new[name]]
+    if differing:
+        raise SystemExit(f"The earlier samples are of something else: {', '.join(differing)}.")
+    return {**now, "servers": {**old, **new}}
 
 
-def _measure(
-    options: Namespace, cases: list[Case], servers: list[Server], results: Results
-) -> None:
+def _measure(series: Series, results: Results) -> None:
     """Make the measurements; Ctrl-C ends them, not the program."""
     try:
-        with workplace() as place:
-            series = Series(
-                cases, servers, options.rounds, options.seconds, choose_cores(), place
-            )
-            series.run(results)
+        series.run(results)
     except KeyboardInterrupt:
         print("Ended early.", file=sys.stderr)
 
 
-def _write(options: Namespace, results: Results, known: dict[str, object]) -> None:
-    conditions = {"rounds": options.rounds, "seconds": options.seconds}
+def _write(options: Namespace, results: Results, known: dict[str, Any]) -> None:
+    """Write what was asked for: JSON, documents."""
     if options.json:
-        options.json.write_text(to_json(results, known, conditions))
+        options.json.write_text(to_json(results, known))
     if options.write_docs:
-        for path in write_documents(results, known, conditions):
-            print(f"Wrote docs/{path.relative_to(path.parents[len(path.parts) - 2 - path.parts[::-1].index('docs')])}")
+        for path in write_documents(results, known):
+            print(f"Wrote {os.path.relpath(path)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

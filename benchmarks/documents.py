@@ -15,9 +15,9 @@ _BEGIN = "<!-- measured: written by python -m benchmarks --write-docs -->"
 _END = "<!-- end of what is measured -->"
 
 
-def to_json(results: Results, facts: dict[str, object], conditions: dict[str, int]) -> str:
+def to_json(results: Results, facts: dict[str, object]) -> str:
     """Return everything that was measured and what it was measured on."""
-    document = {"facts": facts, "conditions": conditions, "measurements": results.to_json()}
+    document = {"facts": facts, "measurements": results.to_json()}
     return json.dumps(document, indent=1) + "\n"
 
 
@@ -27,9 +27,7 @@ def load_json(path: Path) -> tuple[Results, dict[str, Any]]:
     return Results.from_json(document["measurements"]), document["facts"]
 
 
-def write_documents(
-    results: Results, facts: dict[str, object], conditions: dict[str, int]
-) -> list[Path]:
+def write_documents(results: Results, facts: dict[str, object]) -> list[Path]:
     """Write the results into docs/performance/ and docs/performance.md; return what was written.
 
     Raises ValueError if docs/performance.md does not say where.
@@ -38,31 +36,29 @@ def write_documents(
     folder.mkdir(exist_ok=True)
     table = f"{describe(facts)}\n\n{tables.plain_text(results)}"
     contents = {
-        folder / "results.json": to_json(results, facts, conditions),
+        folder / "results.json": to_json(results, facts),
         folder / "results.txt": table,
         folder / "ratios.svg": chart.draw(results),
-        _DOCS / "performance.md": _refreshed(_DOCS / "performance.md", results, facts, conditions),
+        _DOCS / "performance.md": _refreshed(_DOCS / "performance.md", results, facts),
     }
     for path, text in contents.items():
         path.write_text(text)
     return list(contents)
 
 
-def _refreshed(
-    page: Path, results: Results, facts: dict[str, object], conditions: dict[str, int]
-) -> str:
+def _refreshed(page: Path, results: Results, facts: dict[str, object]) -> str:
     """Return the page with what is between the two markers made anew."""
     text = page.read_text()
     if text.count(_BEGIN) != 1 or text.count(_END) != 1:
         raise ValueError(f"{page.name} must hold this line once, {_BEGIN}, and this, {_END}")
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]
-    return before + _BEGIN + _measured(results, facts, conditions) + _END + after
+    return before + _BEGIN + _measured(results, facts) + _END + after
 
 
-def _measured(results: Results, facts: dict[str, object], conditions: dict[str, int]) -> str:
+def _measured(results: Results, facts: dict[str, object]) -> str:
     """Return the part of the page that is measured."""
-    how = f"Medians of {_rounds(results)}, {conditions['seconds']} s each. "
+    how = f"Medians of {_rounds(results)}, {facts['seconds']} s each. "
     return "\n\n".join(
         [
             "",

@@ -10,8 +10,8 @@ from .running import Cores
 __all__ = ["describe", "facts"]
 
 
-def facts(cores: Cores, versions: dict[str, str]) -> dict[str, object]:
-    """Return the machine's facts, the servers' versions and the day."""
+def facts(cores: Cores, versions: dict[str, str], seconds: int) -> dict[str, object]:
+    """Return the machine's facts, the servers' versions, for how long was measured, and when."""
     return {
         "day": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
         "system": f"{platform.system()} {platform.release()}",
@@ -21,6 +21,7 @@ def facts(cores: Cores, versions: dict[str, str]) -> dict[str, object]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "pinned": cores.server is not None,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "seconds": seconds,
         "servers": versions,
     }
 

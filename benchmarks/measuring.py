@@ -54,7 +54,9 @@ class Requests:
         done = counted.requests if self.status >= 400 else counted.requests - counted.status
         if not done:
             raise UnableError("completes no response")
-        unexpected = abs(counted.requests - counted.status) if self.status >= 400 else counted.status
+        unexpected = (
+            abs(counted.requests - counted.status) if self.status >= 400 else counted.status
+        )
         return Sample(
             value=used * 1e6 / done,
             per_second=done * 1e6 / counted.microseconds,

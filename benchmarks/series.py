@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from itertools import product
 from pathlib import Path
 from shutil import rmtree, which
 from tempfile import TemporaryDirectory
@@ -23,14 +24,14 @@ from .running import Cores, free_port, running
 from .sample import Sample
 from .servers import Server
 
-__all__ = ["Series", "workplace"]
+__all__ = ["Series"]
 
 _OVERHEAD = 60
 """Seconds that a measurement may take beside the load: to start, to open connections, to end."""
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
+def _workplace() -> Iterator[Path]:
     """Make a directory with the content in it; it is gone after the block.
 
     Everyone may read it: a server that was started by root reads files as somebody else.
@@ -51,26 +52,24 @@ class Series:
     rounds: int
     seconds: int
     cores: Cores
-    workplace: Path
     _warm: set[str] = field(default_factory=set)
 
     def run(self, results: Results) -> None:
         """Make them, and say on standard error how each went."""
-        total = self.rounds * len(self.cases) * len(self.servers)
-        number = 0
-        for _ in range(self.rounds):
-            for case in self.cases:
-                for server in self.servers:
-                    number += 1
-                    if not results.gives_up(case.name, server.name):
-                        said = self._measure(case, server, results)
-                        _progress(f"{number}/{total} {case.name} {server.name}: {said}")
+        every = list(product(range(self.rounds), self.cases, self.servers))
+        if not every:
+            return
+        with _workplace() as place:
+            for number, (_, case, server) in enumerate(every, 1):
+                if not results.gives_up(case.name, server.name):
+                    said = self._measure(case, server, place, results)
+                    _progress(f"{number}/{len(every)} {case.name} {server.name}: {said}")
 
-    def _measure(self, case: Case, server: Server, results: Results) -> str:
+    def _measure(self, case: Case, server: Server, place: Path, results: Results) -> str:
         """Make one measurement, keep what it came to, and return that in a few words."""
         begun = time.monotonic()
         try:
-            sample = self._sample(case, server)
+            sample = self._sample(case, server, place)
         except (UnableError, OSError, HTTPException) as error:
             reason = _reason(error)
             results.note(case.name, server.name, reason)
@@ -79,13 +78,13 @@ class Series:
         took = time.monotonic() - begun
         return f"{sample.value:.4g} {case.unit}, {sample.errors} errors ({took:.1f} s)"
 
-    def _sample(self, case: Case, server: Server) -> Sample:
+    def _sample(self, case: Case, server: Server, place: Path) -> Sample:
         """Start the server, measure, end it; raises `UnableError` where there is nothing to see."""
         missing = set(case.needs) - set(server.able)
         if missing:
             raise UnableError(_INABILITY[min(missing)])
-        self._warm_up(case)
-        job = self._job(case)
+        self._warm_up(case, place)
+        job = _job(case, place)
         try:
             with (
                 _time_limit(self.seconds + _OVERHEAD),
@@ -95,30 +94,25 @@ class Series:
         finally:
             rmtree(job.work, ignore_errors=True)
 
-    def _job(self, case: Case) -> Job:
-        work = self.workplace / "work"
-        work.mkdir(mode=0o755)
-        return Job(
-            port=free_port(),
-            root=self.workplace / "content",
-            work=work,
-            log=work / "access.log" if "log" in case.needs else None,
-            tls=self._certificate() if "tls" in case.needs else None,
-            room=case.room,
-        )
-
-    def _certificate(self) -> tuple[Path, Path]:
-        """Return a certificate and its key; the same for all servers."""
-        certificate, key = self.workplace / "certificate.pem", self.workplace / "key.pem"
-        if not certificate.exists():
-            _make_certificate(certificate, key)
-        return certificate, key
-
-    def _warm_up(self, case: Case) -> None:
+    def _warm_up(self, case: Case, place: Path) -> None:
         """Have the large files of a case in the page cache."""
         for name in sorted(set(case.files) - self._warm):
-            warm(self.workplace / "content" / name)
+            warm(place / "content" / name)
             self._warm.add(name)
+
+
+def _job(case: Case, place: Path) -> Job:
+    """Return what the case asks of a server, with a directory that is new."""
+    work = place / "work"
+    work.mkdir(mode=0o755)
+    return Job(
+        port=free_port(),
+        root=place / "content",
+        work=work,
+        log=work / "access.log" if "log" in case.needs else None,
+        tls=_certificate(place) if "tls" in case.needs else None,
+        room=case.room,
+    )
 
 
 _INABILITY = {
@@ -138,18 +132,21 @@ def _reason(error: Exception) -> str:
     return type(error).__name__
 
 
-def _make_certificate(certificate: Path, key: Path) -> None:
-    """Sign a certificate with its own key: P-256, as most sites have it."""
-    if which("openssl") is None:
-        raise UnableError("openssl, which makes the certificate, is not installed")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def _certificate(place: Path) -> tuple[Path, Path]:
+    """Return a certificate and its key, P-256 as most sites have it; the same for all servers."""
+    certificate, key = place / "certificate.pem", place / "key.pem"
+    if not certificate.exists():
+        if which("openssl") is None:
+            raise UnableError("openssl, which makes the certificate, is not installed")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+            + ["-keyout", str(key), "-out", str(certificate)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    return certificate, key
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +32,7 @@ class Server:
     find: Callable[[], str | None]
     """Returns what it is and in which version, or ``None`` where it is missing."""
     command: Callable[[Job], Command]
-    able: Collection[str] = frozenset({"large", "log", "many", "tls"})
+    able: frozenset[str] = frozenset({"large", "log", "many", "tls"})
     """What it can be asked for: files that do not fit into memory many times, an access log that
     can be had or not, 10,000 connections, TLS."""
 
@@ -180,8 +180,8 @@ SERVERS = (
     Server(
         "aiohttp", lambda: _versions("aiohttp"), partial(_program_of_ours, name="aiohttp_static")
     ),
-    Server("http.server", _find_http_server, _http_server, able={"large", "log"}),
-    Server("threads", _find_http_server, _threads, able=()),
-    Server("processes", _find_http_server, _processes, able=()),
+    Server("http.server", _find_http_server, _http_server, able=frozenset({"large", "log"})),
+    Server("threads", _find_http_server, _threads, able=frozenset()),
+    Server("processes", _find_http_server, _processes, able=frozenset()),
 )
 """In the order in which they are measured and shown."""

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+
 def parse_options() -> Namespace:
     """Return ``port``, ``directory``, ``log`` and ``tls``: a certificate and its key, or None."""
     parser = ArgumentParser()

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from importlib import import_module
 from typing import Any
 
+
 def parse_options() -> Namespace:
     """Return ``port``, ``directory``, ``log`` and ``tls``: a certificate and its key, or None."""
     parser = ArgumentParser()

@@ -66,6 +66,7 @@ class Connection(Protocol):
         self._advancing = False
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
+        self._client = b""
         self._client_done = False  # it has shut down its side
         self._orderly = True  # nothing unread is left, so a plain close loses nothing
         self._head: Head | None = None
@@ -169,7 +170,7 @@ class Connection(Protocol):
         except Refused:
             return False  # the ordinary way finds that out too, and says so
         answer = server.memo.get(head.decisive)
-        if answer is None or not self.persistent:
+        if answer is None or not self.persistent or server.draining:
             return False
         if not 0 < answer.fresh_until - server.now() <= FRESH:  # more: the clock was set back
             return False
@@ -182,6 +183,7 @@ class Connection(Protocol):
                 len(answer.body),
                 noted_fields(head),
             )
+        self._skipped_line = False
         if not self.is_full:
             self._wait_for_request()
         return True
@@ -325,8 +327,10 @@ class Connection(Protocol):
 
     def client(self) -> bytes:
         """Return the client's address, for the log."""
-        host = getattr(self.transport.getPeer(), "host", "unix:")
-        return str(host).removeprefix("::ffff:").encode("ascii", "replace")
+        if not self._client:
+            host = getattr(self.transport.getPeer(), "host", "unix:")
+            self._client = str(host).removeprefix("::ffff:").encode("ascii", "replace")
+        return self._client
 
     def responded(self) -> None:
         """A response is written: go on to the next request, or to the end."""

@@ -65,5 +65,5 @@ def can_half_close(transport: Any) -> bool:
 def send_at_once(transport: Any) -> None:
     """Ask for TCP_NODELAY: a response is complete when it is written, and waits for nothing."""
     set_no_delay = getattr(transport, "setTcpNoDelay", None)
-    if set_no_delay is not None:
+    if set_no_delay is not None and not getattr(transport, "sends_at_once", False):
         set_no_delay(True)

@@ -397,15 +397,17 @@ class Connection(Protocol):
 
     def _lose(self) -> None:
         """Close as soon as everything written is sent."""
-        if self._phase < _CLOSING:
+        begins = self._phase < _CLOSING
+        if begins:
             self._phase = _CLOSING
-            self.watch_progress()
             if self._exchange is not None:
                 self._exchange.stop()
             self.transport.unregisterProducer()
         self.is_full = False
         self._buffer.clear()
         self.transport.loseConnection()
+        if begins and self._phase == _CLOSING:  # there is still something to be sent
+            self.watch_progress()
 
     def _drop(self, octets: int) -> None:
         self._lingered += octets

@@ -76,6 +76,9 @@ class SocketTransport:
         *("protocol", "socket"),
     )
 
+    sends_at_once = True
+    """TCP_NODELAY was inherited from the listening socket."""
+
     def __init__(
         self,
         sock: socket.socket,

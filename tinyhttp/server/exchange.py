@@ -169,15 +169,19 @@ class Exchange:
     # The end.
 
     def _remember(self, before_date: bytes, after_date: bytes, body: bytes) -> None:
-        """Remember the answer, if the connection stays open and no body came with the request."""
-        request = self._request
-        if self._fresh_until and self._connection.persistent and self._head is not None:
-            assert request is not None
-            if request.body_length == 0:
-                self._server.memo.put(
-                    self._head.decisive,
-                    Remembered(self._fresh_until, before_date, after_date, body, self._status),
-                )
+        """Remember the answer, if nothing but the head and the resource has decided it.
+
+        Not if a body came with the request; nor if the connection closes and not because the
+        client asked for it.
+        """
+        request, persistent = self._request, self._connection.persistent
+        if not self._fresh_until or request is None or self._head is None:
+            return
+        if request.body_length == 0 and request.persistent == persistent:
+            answer = Remembered(
+                self._fresh_until, before_date, after_date, body, self._status, persistent
+            )
+            self._server.memo.put(self._head.decisive, answer)
 
     def _transferred(self, result: None) -> None:
         transfer, self._transfer = self._transfer, None

@@ -18,7 +18,7 @@ OCTETS = 64 * 1024 * 1024
 
 
 class Remembered(NamedTuple):
-    """An answer in memory on a connection that stays open."""
+    """An answer in memory."""
 
     fresh_until: float
     """Epoch seconds."""
@@ -27,6 +27,8 @@ class Remembered(NamedTuple):
     body: bytes
     """Empty for HEAD."""
     status: int
+    persistent: bool
+    """Whether the connection stays open behind it, as the client wished or not."""
 
 
 class Memo:

@@ -24,6 +24,8 @@ EVENTS = 256
 _IN = getattr(select, "EPOLLIN", 1)
 _OUT = getattr(select, "EPOLLOUT", 4)
 
+_DONE = Failure(main.CONNECTION_DONE)  # made once, as it is dear and says nothing else
+
 _log = Logger()
 
 
@@ -134,7 +136,7 @@ def _tell(member: Any, events: int) -> None:
     if events & _IN:
         why = member.doRead()
         if why is main.CONNECTION_DONE:
-            member.readConnectionLost(Failure(why))
+            member.readConnectionLost(_DONE)
             return
     elif events & _OUT:
         why = member.doWrite()
@@ -143,7 +145,7 @@ def _tell(member: Any, events: int) -> None:
     if why is None and events & _IN and events & _OUT and member.fileno() >= 0:
         why = member.doWrite()
     if why is not None:
-        member.connectionLost(Failure(why))
+        member.connectionLost(_DONE if why is main.CONNECTION_DONE else Failure(why))
 
 
 def make_poller(reactor: Any) -> WaitingRoom:

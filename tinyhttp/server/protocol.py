@@ -184,7 +184,10 @@ class Connection(Protocol):
                 noted_fields(head),
             )
         self._skipped_line = False
-        if not self.is_full:
+        if not answer.persistent:
+            self.persistent = False
+            self._close()
+        elif not self.is_full:
             self._wait_for_request()
         return True
 

@@ -39,6 +39,7 @@ HIGH = 64 * 1024
 SLICE = 1024 * 1024
 """Octets of a file sent at a time; then others get their turn."""
 
+_DONE = Failure(main.CONNECTION_DONE)  # made once, as it is dear and says nothing else
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, and do not linger at all
 
 
@@ -309,7 +310,7 @@ class SocketTransport:
         if not self.connected or self._is_behind() or self._producer is not None:
             return
         if self._closing:
-            self.connectionLost(Failure(main.CONNECTION_DONE))
+            self.connectionLost(_DONE)
         elif self._half_closing and not self._half_closed:
             self._half_closed = True
             with suppress(OSError):  # if it is gone already, reading will show it

@@ -15,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from twisted.internet import reactor
 
     options = Options()
+    options.synopsis = "Usage: tinyhttp [options]"
     options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))
     service = makeService(options)
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)

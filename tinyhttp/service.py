@@ -258,7 +258,8 @@ class FileService(Service):
             self._log_address(port)
 
     def _log_address(self, port: IListeningPort) -> None:
-        scheme = "http" if getattr(port, "factory", self._server) is self._server else "https"
+        factory = type(getattr(port, "factory", None))
+        scheme = "https" if factory.__module__ == "twisted.protocols.tls" else "http"
         _log.info("listening on {address}", address=_address(scheme, port.getHost()))
 
     def _running(self) -> None:

@@ -71,13 +71,13 @@ class Acceptor:
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
+                self._exhausted = False
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     self._wait(error)
                     return
                 continue  # the client is gone, or a firewall was against it
-            self._exhausted = False
             self._connect(sock, address)
 
     def doWrite(self) -> None:

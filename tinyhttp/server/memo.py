@@ -44,7 +44,8 @@ class Memo:
 
     def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
         """Remember ``answer`` under ``lines``."""
-        self._octets += len(answer.body)
+        old = self._answers.get(lines)
+        self._octets += len(answer.body) - (0 if old is None else len(old.body))
         if len(self._answers) >= ENTRIES or self._octets > OCTETS:
             self._answers.clear()
             self._octets = len(answer.body)

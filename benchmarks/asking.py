@@ -11,7 +11,7 @@ __all__ = ["Answer", "ask", "demand"]
 
 _SECONDS = 10
 """How long an answer may take."""
-_ENOUGH = 64 * 1024
+_ENOUGH = 256 * 1024
 """Octets of a body that are read; of larger ones the announced length is believed."""
 
 
@@ -24,6 +24,8 @@ class Answer:
     last_modified: str | None
     length: int
     """Octets of the body."""
+    announced: bool
+    """Whether that was said before; else the end of the connection is the end of the body."""
     stays_open: bool
     """Whether the connection could be used for another request."""
 
@@ -42,6 +44,7 @@ def ask(port: int, target: str, fields: Mapping[str, str], *, tls: bool = False)
             response.getheader("ETag"),
             response.getheader("Last-Modified"),
             len(body) if announced is None else announced,
+            announced is not None,
             stays_open,
         )
     finally:

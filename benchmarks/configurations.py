@@ -46,6 +46,9 @@ mimetype.assign = ( ".html" => "text/html", ".bin" => "application/octet-stream"
 {tls}
 """
 
+_FILES = 16_384
+"""Descriptors beside those of connections, for those that keep files open."""
+
 
 def nginx(job: Job, *, cached: bool) -> str:
     """Return nginx.conf: one worker, sendfile; ``cached``: it remembers open files for a second."""
@@ -55,7 +58,7 @@ def nginx(job: Job, *, cached: bool) -> str:
         root=job.root,
         port=job.port,
         room=job.room,
-        descriptors=job.room * 2,
+        descriptors=job.room + _FILES,
         log=job.log or "off",
         caching=_CACHING if cached else "",
         ssl=" ssl" if tls else "",
@@ -79,7 +82,7 @@ def lighttpd(job: Job) -> str:
         root=job.root,
         port=job.port,
         room=job.room,
-        descriptors=job.room * 2,
+        descriptors=job.room + _FILES,
         log=log,
         tls=tls,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from . import wrk
+from . import one_by_one, wrk
 from .accounting import cpu_seconds
 from .asking import Answer, ask, demand
 from .content import MIB
@@ -50,7 +50,7 @@ class Requests:
         if self.keeps_open and not answer.stays_open:
             raise UnableError("closes every connection")
         load = wrk.Load(server.url(self.target), self.connections, self.script, fields)
-        counted, used = _measure(server, load, seconds)
+        counted, used = _measure(server, load, seconds, announced=answer.announced)
         done = counted.requests if self.status >= 400 else counted.requests - counted.status
         if not done:
             raise UnableError("completes no response")
@@ -92,9 +92,10 @@ class Octets:
 
     def __call__(self, server: Running, seconds: int) -> Sample:
         """Ask once whether the server sends the file, then measure."""
-        demand(_ask(server, self.target, {}), 200, self.length)
+        answer = _ask(server, self.target, {})
+        demand(answer, 200, self.length)
         load = wrk.Load(server.url(self.target), self.connections)
-        counted, used = _measure(server, load, seconds)
+        counted, used = _measure(server, load, seconds, announced=answer.announced)
         if not counted.octets:
             raise UnableError("sends nothing")
         files = counted.octets / self.length
@@ -147,12 +148,18 @@ def _ask(server: Running, target: str, fields: Mapping[str, str]) -> Answer:
     return ask(server.job.port, target, fields, tls=server.job.tls is not None)
 
 
-def _measure(server: Running, load: wrk.Load, seconds: int) -> tuple[wrk.Counted, float]:
-    """Warm up; return what wrk counted, and the seconds of processor time that the server used."""
-    wrk.warm_up(load)
+def _measure(
+    server: Running, load: wrk.Load, seconds: int, *, announced: bool = True
+) -> tuple[wrk.Counted, float]:
+    """Warm up; return what was counted, and the seconds of processor time that the server used.
+
+    ``announced`` says whether responses have a length; else they are asked for one by one.
+    """
+    client = wrk if announced else one_by_one
+    client.warm_up(load)
     time.sleep(_SETTLE)
     before = cpu_seconds(server.session)
-    counted = wrk.run(load, seconds)
+    counted = client.run(load, seconds)
     time.sleep(_SETTLE)
     used = cpu_seconds(server.session) - before
     if server.process.poll() is not None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -102,10 +102,8 @@ def _process(line: list[str], command: Command, work: Path) -> Iterator["subproc
 
 def _end(process: "subprocess.Popen[str]") -> None:
     """End the server and its children: none of them has anything to keep."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -26,6 +26,10 @@ from .servers import Server
 
 __all__ = ["Series"]
 
+_OPENSSL = (
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+    "-subj /CN=localhost"
+).split()
 _OVERHEAD = 60
 """Seconds that a measurement may take beside the load: to start, to open connections, to end."""
 
@@ -139,9 +143,7 @@ def _certificate(place: Path) -> tuple[Path, Path]:
         if which("openssl") is None:
             raise UnableError("openssl, which makes the certificate, is not installed")
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            + ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
-            + ["-keyout", str(key), "-out", str(certificate)],
+            [*_OPENSSL, "-keyout", str(key), "-out", str(certificate)],
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

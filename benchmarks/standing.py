@@ -3,7 +3,7 @@
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
 from .accounting import resident_octets
@@ -68,14 +68,10 @@ def _idle_connections(server: Running, count: int) -> Iterator[list[socket.socke
     """Open so many connections and let each have one answer; close them after the block."""
     if not ask(server.job.port, f"/{SMALL}", {}).stays_open:
         raise UnableError("closes every connection")
-    connections: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            connections.append(_served_connection(server.job.port))
-        yield connections
-    finally:
-        for connection in connections:
-            connection.close()
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(closing(_served_connection(server.job.port))) for _ in range(count)
+        ]
 
 
 def _served_connection(port: int) -> socket.socket:

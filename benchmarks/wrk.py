@@ -11,7 +11,7 @@ from shutil import which
 
 from .errors import OutOfTimeError, UnableError
 
-__all__ = ["Counted", "Load", "WRK", "loading", "run", "warm_up"]
+__all__ = ["WRK", "Counted", "Load", "loading", "run", "warm_up"]
 
 WRK = which("wrk")
 """The program, or ``None`` where it is not installed."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from twisted.application.service import IService
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
@@ -27,7 +27,7 @@ from tinyhttp.service import CannotStart, FileService, Options, makeService
 
 EVERY_OPTION = {
     "access-log", "follow-symlinks", "hidden-files", "index", "listen", "mime-type", "path",
-    "port", "threads",
+    "plain-transport", "port", "threads",
 }  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parsed["mime-types"] == {}
     assert not parsed["hidden-files"]
     assert not parsed["follow-symlinks"]
+    assert not parsed["plain-transport"]
 
 
 def test_every_option_is_taken(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_every_option_is_taken(tmp_path: Path) -> None:
         "--port", "8080", "--listen", "unix:/a", "--listen", "unix:/b", "--path", str(tmp_path),
         "--index", "a.html", "--index", "b.html", "--threads", "0", "--access-log", "none",
         "--mime-type", "Log=text/plain", "--mime-type", ".x=a/b", "--hidden-files",
-        "--follow-symlinks",
+        "--follow-symlinks", "--plain-transport",
     )  # fmt: skip
     assert parsed["endpoints"] == ["unix:/a", "unix:/b", 8080]
     assert parsed["path"] == str(tmp_path)
@@ -84,6 +85,7 @@ def test_every_option_is_taken(tmp_path: Path) -> None:
     assert parsed["mime-types"] == {b"log": b"text/plain; charset=utf-8", b"x": b"a/b"}
     assert parsed["hidden-files"]
     assert parsed["follow-symlinks"]
+    assert parsed["plain-transport"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_threads_is_a_number(threads: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "/", "a\0b"])
+@pytest.mark.parametrize("name", ["", "a/b", "/", "a\0b", ".", ".."])
 def test_an_index_is_a_name(name: str) -> None:
     assert complaint("--index", name) == (
         f"--index {name!r}: a file name is wanted, without a slash"
@@ -186,6 +188,11 @@ def test_an_extension_that_is_not_utf_8_is_taken() -> None:
     """File names are octets; Python hands the odd ones over as surrogates."""
     rule = os.fsdecode(b"\xff=text/x")
     assert options("--mime-type", rule)["mime-types"] == {b"\xff": b"text/x; charset=utf-8"}
+
+
+def test_the_directory_is_named() -> None:
+    """As with a variable of the shell that is not set; the current one might hold anything."""
+    assert complaint("--path", "") == "--path: a directory is wanted, not nothing"
 
 
 def test_the_directory_is_there(tmp_path: Path) -> None:
@@ -279,7 +286,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_with_a_value_can_be_completed() -> None:
-    assert set(Options.compData.optActions) == EVERY_OPTION - {"hidden-files", "follow-symlinks"}
+    flags = {"hidden-files", "follow-symlinks", "plain-transport"}
+    assert set(Options.compData.optActions) == EVERY_OPTION - flags
     assert set(Options.compData.multiUse) == {"index", "listen", "mime-type"}
 
 
@@ -380,7 +388,37 @@ def test_without_the_options_nothing_is_given_away(tmp_path: Path) -> None:
     ],
 )
 def test_an_endpoint_that_is_none(endpoint: str, why: str, tmp_path: Path) -> None:
-    assert refusal("--path", str(tmp_path), "--listen", endpoint) == f"endpoint {endpoint!r}: {why}"
+    assert refusal("--path", str(tmp_path), "--listen", endpoint) == (
+        f"endpoint {endpoint!r} is not understood: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("tcp:65536", "tcp:-1", "tcp:999999999", "tcp:port=65536", "tcp:port=-1"),
+        *("tcp:70000:interface=127.0.0.1", "tcp6:65536", "tcp6:port=65536", "ssl:65536"),
+        "ssl:port=65536:privateKey=key.pem",
+    ],
+)
+@pytest.mark.parametrize("option", ["--port", "--listen"])
+def test_the_port_of_an_endpoint_is_one(option: str, endpoint: str, tmp_path: Path) -> None:
+    """Before anything is opened; the system's own words come late and are harder to read."""
+    assert refusal("--path", str(tmp_path), option, endpoint) == (
+        f"endpoint {endpoint!r}: a port from 0 to 65535 is wanted"
+    )
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("tcp:0", "tcp:65535", "tcp:port=65535", "tcp:8000:interface=127.0.0.1"),
+        *("tcp6:0", "tcp6:65535", "unix:70000", "unix:/run/tcp:70000"),
+    ],
+)
+def test_a_port_that_is_one_and_names_that_are_none(endpoint: str, tmp_path: Path) -> None:
+    with made("--path", str(tmp_path), "--listen", endpoint, "--access-log", "none") as service:
+        assert list(service._endpoints) == [endpoint]
 
 
 def test_an_access_log_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -462,6 +500,12 @@ class Port:
         return succeed(None)
 
 
+class WrappingPort(Port):
+    """One that puts something between itself and the server, as for TLS."""
+
+    factory = "a factory of its own"
+
+
 class Endpoint:
     """An endpoint that does as it is told, and counts."""
 
@@ -488,11 +532,12 @@ def signals() -> Iterator[None]:
 class Stage:
     """A service with what it stands on."""
 
-    def __init__(self, root: Path, *results: Deferred[Any]):
+    def __init__(self, root: Path, *results: Deferred[Any], plain: bool = True):
         self.reactor = Reactor()
         self.server: Server = make_server(root, self.reactor)
-        self.endpoints: Any = [Endpoint(result) for result in results]
-        self.service = FileService(self.reactor, self.server, self.endpoints)
+        self.endpoints = [Endpoint(result) for result in results]
+        named: Any = {f"endpoint {n}": each for n, each in enumerate(self.endpoints)}
+        self.service = FileService(self.reactor, self.server, named, plain_transport=plain)
 
 
 def said(events: Sequence[LogEvent]) -> list[str]:
@@ -505,8 +550,42 @@ def test_it_listens_once_with_its_server(tmp_path: Path) -> None:
     with capturedLogs() as events:
         stage.service.privilegedStartService()
         stage.service.startService()
+        assert said(events) == []
+        stage.reactor.run()
     assert stage.endpoints[0].factories == [stage.server]
     assert said(events) == ["listening on http://127.0.0.1:80/"]
+
+
+def test_a_port_that_keeps_its_transport_is_told(tmp_path: Path) -> None:
+    """Unless that is what was asked for: see the test before this one."""
+    stage = Stage(tmp_path, succeed(Port(IPv4Address("TCP", "127.0.0.1", 80))), plain=False)
+    with capturedLogs() as events:
+        stage.service.startService()
+        stage.reactor.run()
+    assert said(events) == [
+        "the next port keeps Twisted's own transport, which is slower",
+        "listening on http://127.0.0.1:80/",
+    ]
+
+
+def test_a_port_under_something_else_is_taken_for_tls(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, succeed(WrappingPort(IPv4Address("TCP", "127.0.0.1", 443))))
+    with capturedLogs() as events:
+        stage.service.startService()
+        stage.reactor.run()
+    assert said(events) == ["listening on https://127.0.0.1:443/"]
+
+
+def test_every_port_is_logged_in_order(tmp_path: Path) -> None:
+    ports = [succeed(Port(IPv4Address("TCP", "127.0.0.1", number))) for number in (80, 81)]
+    stage = Stage(tmp_path, *ports)
+    with capturedLogs() as events:
+        stage.service.startService()
+        stage.reactor.run()
+    assert said(events) == [
+        "listening on http://127.0.0.1:80/",
+        "listening on http://127.0.0.1:81/",
+    ]
 
 
 def test_it_listens_without_the_privileged_start_too(tmp_path: Path) -> None:
@@ -521,19 +600,31 @@ def test_it_listens_without_the_privileged_start_too(tmp_path: Path) -> None:
     [
         (IPv4Address("TCP", "127.0.0.1", 80), "listening on http://127.0.0.1:80/"),
         (IPv4Address("TCP", "0.0.0.0", 80), "listening on http://0.0.0.0:80/"),
+        (IPv6Address("TCP", "::1", 80), "listening on http://[::1]:80/"),
+        (
+            IPv6Address("TCP", "::", 80),
+            "listening on port 80 of every address (http://localhost:80/)",
+        ),
         (UNIXAddress(b"/run/a.sock"), "listening on unix:/run/a.sock"),
         (UNIXAddress(None), "listening on unix:?"),
     ],
 )
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 def test_the_address_is_logged_when_it_is_bound(
-    address: IAddress, line: str, tmp_path: Path
+    address: IAddress, line: str, late: bool, tmp_path: Path
 ) -> None:
+    """And when the reactor runs: whoever reads the line may send a signal, which is heeded."""
     listening: Deferred[Port] = Deferred()
     stage = Stage(tmp_path, listening)
     with capturedLogs() as events:
+        if not late:
+            listening.callback(Port(address))
         stage.service.startService()
         assert said(events) == []
-        listening.callback(Port(address))
+        stage.reactor.run()
+        if late:
+            assert said(events) == []
+            listening.callback(Port(address))
     assert said(events) == [line]
 
 
@@ -542,7 +633,15 @@ def test_a_port_in_use_stops_the_start(tmp_path: Path) -> None:
     stage = Stage(tmp_path, fail(in_use))
     with pytest.raises(CannotStart) as caught:
         stage.service.privilegedStartService()
-    assert str(caught.value) == ("tinyhttp: can't listen on 127.0.0.1:80: Address already in use")
+    assert str(caught.value) == "tinyhttp: can't listen on endpoint 0: Address already in use"
+
+
+def test_the_endpoint_that_can_not_listen_is_named_as_it_was_given(tmp_path: Path) -> None:
+    path = f"unix:{tmp_path}/missing/socket"
+    arguments = ["--path", str(tmp_path), "--listen", path, "--access-log", "none"]
+    with made(*arguments) as service, pytest.raises(CannotStart) as caught:
+        service.privilegedStartService()
+    assert str(caught.value) == f"tinyhttp: can't listen on {path}: No such file or directory"
 
 
 def test_an_endpoint_that_fails_later_ends_the_service(tmp_path: Path) -> None:
@@ -551,7 +650,7 @@ def test_an_endpoint_that_fails_later_ends_the_service(tmp_path: Path) -> None:
     stage.service.startService()
     with capturedLogs() as events:
         listening.errback(OSError(13, "Permission denied"))
-    assert "can't listen on Permission denied" in said(events)
+    assert "can't listen on endpoint 0: Permission denied" in said(events)
     assert stage.reactor.stops == 1
 
 
@@ -607,7 +706,8 @@ def test_ignored_signals_stay_ignored(tmp_path: Path) -> None:
 
 def test_a_number_listens_on_every_address(tmp_path: Path) -> None:
     with made("--path", str(tmp_path), "--port", "8080", "--access-log", "none") as service:
-        (endpoint,) = service._endpoints
+        ((name, endpoint),) = service._endpoints.items()
+        assert name == "port 8080"
         assert isinstance(endpoint, EveryAddress)
 
 

@@ -18,11 +18,13 @@ def parse_options() -> Namespace:
 def main() -> None:
     """Serve until it is ended."""
     uvicorn: Any = import_module("uvicorn")  # by name: whoever checks types may not have it
+    starlette: Any = import_module("starlette.applications").Starlette
+    mount: Any = import_module("starlette.routing").Mount
     static_files: Any = import_module("starlette.staticfiles").StaticFiles
     options = parse_options()
     certificate, key = options.tls or (None, None)
     uvicorn.run(
-        static_files(directory=options.directory),
+        starlette(routes=[mount("/", static_files(directory=options.directory))]),
         host="127.0.0.1",
         port=options.port,
         lifespan="off",

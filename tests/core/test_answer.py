@@ -38,6 +38,8 @@ CONTENT = b"The quick brown fox jumps over\n"  # 31 octets
 class Memory:
     """An open file whose octets are in memory."""
 
+    descriptor = -1
+
     def __init__(self, content: bytes):
         self._content = content
 

@@ -155,6 +155,17 @@ def test_runs_under_every_reactor(reactor: str, site: Path) -> None:
         assert server.terminate() == 0
 
 
+def test_twisteds_own_transport_serves_the_same(site: Path) -> None:
+    write_tree(site, {"large.bin": LARGE})
+    options = ["--plain-transport", "--port", LOOPBACK, "--path", str(site)]
+    with start("module", *options, cwd=site.parent) as server:
+        port = server.port()
+        assert fetch(port)[1] == PAGE
+        assert same(fetch(port, "/large.bin")[1], LARGE)
+        assert server.terminate() == 0
+        assert "transport" not in server.out
+
+
 @pytest.mark.parametrize(
     ("way", "number"),
     [*((way, signal.SIGTERM) for way in WAYS), ("twistd", signal.SIGINT)],
@@ -311,7 +322,12 @@ def test_an_access_log_can_be_done_without(site: Path) -> None:
 
 MISTAKES = [
     (["--port", "70000"], "--port '70000': a number from 0 to 65535 is wanted"),
-    (["--listen", "nonsense:1"], "endpoint 'nonsense:1': Unknown endpoint type: 'nonsense'"),
+    (
+        ["--listen", "nonsense:1"],
+        "endpoint 'nonsense:1' is not understood: Unknown endpoint type: 'nonsense'",
+    ),
+    (["--listen", "tcp:70000"], "endpoint 'tcp:70000': a port from 0 to 65535 is wanted"),
+    (["--path", ""], "--path: a directory is wanted, not nothing"),
     (["--path", "missing"], "missing: there is no such directory"),
     (["--access-log", "missing/log"], "--access-log missing/log: No such file or directory"),
     (["--colour"], "option --colour not recognized"),

@@ -1,7 +1,10 @@
 """The access log: what a line looks like, and that trouble with it costs lines alone."""
 
 import os
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 from typing import Any, cast
@@ -122,7 +125,7 @@ def path(tmp_path: Path) -> Path:
 
 def new_log(reactor: FakeReactor, path: Path, disk: Any = None) -> AccessLog:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    return AccessLog(reactor, disk or make_disk(reactor, 0), descriptor)
+    return AccessLog(reactor, disk or make_disk(reactor, 0), descriptor, reactor.seconds)
 
 
 @pytest.fixture
@@ -185,6 +188,31 @@ def test_clients(
     c.send(get("/none"))
     _ = server.stop()
     assert path.read_bytes().startswith(client + b" - - [")
+
+
+def test_the_time_in_brackets_is_that_of_the_clock(
+    reactor: FakeReactor, log: AccessLog, path: Path
+) -> None:
+    """Made once a second."""
+    for _ in range(3):
+        log.answered(b"a", b"b", 200, 1, {})
+        reactor.advance(0.75)
+    assert log.close().called
+    assert path.read_bytes().splitlines() == [
+        b'a - - [21/Sep/2026:14:13:20 +0000] "b" 200 1 "-" "-"',
+        b'a - - [21/Sep/2026:14:13:20 +0000] "b" 200 1 "-" "-"',
+        b'a - - [21/Sep/2026:14:13:21 +0000] "b" 200 1 "-" "-"',
+    ]
+
+
+def test_the_clock_is_the_systems_unless_told_otherwise(reactor: FakeReactor, path: Path) -> None:
+    log = AccessLog(reactor, make_disk(reactor, 0), os.open(path, os.O_WRONLY | os.O_CREAT))
+    before = format_timestamp(int(time.time()))
+    log.answered(b"a", b"b", 200, 1, {})
+    after = format_timestamp(int(time.time()))
+    assert log.close().called
+    stamp = path.read_bytes().partition(b"[")[2].partition(b"]")[0]
+    assert stamp in (before, after), "one second may end in between, but not two"
 
 
 # Batches.
@@ -260,7 +288,114 @@ def test_close_while_a_write_is_under_way(reactor: FakeReactor, path: Path) -> N
     disk.complete()
     assert closed.called
     assert path.read_bytes() == b"1\n2\n"
+
+
+@pytest.mark.xfail(strict=True, reason="the write behind it forgets the timer of the patience")
+def test_close_while_a_write_is_under_way_leaves_no_timer(
+    reactor: FakeReactor, path: Path, events: list[LogEvent]
+) -> None:
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    reactor.advance(1)
+    log.add(b"2\n")
+    closed = log.close()
+    disk.complete()
+    disk.complete()
+    assert closed.called
+    left = reactor.getDelayedCalls()
+    reactor.advance(5)
+    assert left == []
+    assert events == [], "everything was written"
+
+
+# A write that does not end.
+
+
+def test_close_gives_up_a_write_that_does_not_end(
+    reactor: FakeReactor, path: Path, events: list[LogEvent]
+) -> None:
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    reactor.advance(1)
+    closed = log.close()
+    reactor.advance(4.9)
+    assert not closed.called
+    assert messages(events) == []
+    reactor.advance(0.1)
+    assert closed.called
+    assert messages(events) == ["the last lines of the access log could not be written in time"]
     assert reactor.getDelayedCalls() == []
+    disk.complete()  # it ends after all, into a descriptor that is still its own
+    assert path.read_bytes() == b"1\n"
+    assert len(events) == 1
+    assert reactor.getDelayedCalls() == []
+
+
+def test_the_patience_begins_with_the_end(reactor: FakeReactor, path: Path) -> None:
+    """However long the write has been under way."""
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    reactor.advance(1)
+    reactor.advance(100)
+    closed = log.close()
+    reactor.advance(4.9)
+    assert not closed.called
+    reactor.advance(0.1)
+    assert closed.called
+    disk.complete()
+
+
+def test_a_last_write_that_ends_in_time(
+    reactor: FakeReactor, path: Path, events: list[LogEvent]
+) -> None:
+    disk = HeldDisk()
+    log = new_log(reactor, path, disk)
+    log.add(b"1\n")
+    closed = log.close()
+    reactor.advance(4.9)
+    disk.complete()
+    assert closed.called
+    assert path.read_bytes() == b"1\n"
+    assert reactor.getDelayedCalls() == []
+    assert events == []
+
+
+def test_a_pipe_that_nobody_reads(pipe: tuple[int, int], events: list[LogEvent]) -> None:
+    """The thread stays behind in its write; it is one that does not keep the process alive."""
+    reading, writing = pipe
+    os.set_blocking(writing, True)
+    reactor = TurningReactor()
+    log = AccessLog(reactor, make_disk(reactor, 1), writing, reactor.seconds)
+    log.add(b"x" * 9_999 + b"\n")
+    closed = log.close()
+    reactor.advance(5)
+    assert closed.called
+    assert messages(events) == ["the last lines of the access log could not be written in time"]
+    assert [t.daemon for t in threading.enumerate() if "tinyhttp" in t.name] == [True]
+    received = b""
+    while len(received) < 10_000:  # now somebody does
+        received += os.read(reading, 65_536)
+    assert received == b"x" * 9_999 + b"\n"
+    reactor.turn()
+    assert [t for t in threading.enumerate() if "tinyhttp" in t.name] == []
+    with suppress(OSError):
+        os.close(writing)
+
+
+def test_the_server_stops_although_nobody_reads_its_log(
+    reactor: FakeReactor, path: Path, tmp_path: Path
+) -> None:
+    log = new_log(reactor, path, HeldDisk())
+    server = make_server(tmp_path, reactor, access_log=log)
+    Client(server).send(get("/none")).vanish()
+    stopped = server.stop()
+    reactor.advance(4.9)
+    assert not stopped.called
+    reactor.advance(0.1)
+    assert stopped.called
 
 
 def test_in_a_thread(path: Path) -> None:

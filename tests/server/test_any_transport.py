@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.interfaces import IHalfCloseableDescriptor, ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import alsoProvides
 
-from tests.support import Client, FakeReactor, get, make_server, write_tree
+from tests.support import Client, FakeReactor, FakeTransport, get, make_server, write_tree
 from tinyhttp.server.any_transport import can_half_close, octets_acknowledged, send_at_once
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO is Linux's")
@@ -85,11 +88,30 @@ def test_octets_in_the_kernel_alone_do_not_count(
     assert known(Over(near)) < fill(near)
 
 
-def test_of_other_sockets_nothing_is_known() -> None:
+@linux
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_of_a_unix_socket_what_is_unread_counts(layers: int) -> None:
+    """Negatively, so that the number grows as the peer reads; in units of the kernel's own."""
     near, far = socket.socketpair()
+    transport = Over(near)
+    for _ in range(layers):
+        transport = Over(transport)
     with near, far:
-        near.sendall(b"x")
-        assert octets_acknowledged(Over(near)) is None
+        assert known(transport) == 0
+        for _ in range(3):
+            near.sendall(bytes(1000))
+        numbers = [known(transport)]
+        for _ in range(3):
+            receive(far, 1000)
+            numbers.append(known(transport))
+    assert numbers[0] <= -3000
+    assert numbers[0] < numbers[1] < numbers[2] < numbers[3] == 0
+
+
+def test_of_other_sockets_nothing_is_known() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", 9))
+        assert octets_acknowledged(Over(sock)) is None
 
 
 def test_of_a_closed_socket_nothing_is_known(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -115,12 +137,28 @@ class Plain:
 
 
 def test_half_close() -> None:
-    tcp, tls, other = Plain(), Plain(), Plain()
+    tcp, other = Plain(), Plain()
     alsoProvides(tcp, IHalfCloseableDescriptor)
-    alsoProvides(tls, IHalfCloseableDescriptor, ISSLTransport)
     assert can_half_close(tcp)
-    assert not can_half_close(tls)
     assert not can_half_close(other)
+
+
+@pytest.mark.parametrize("kind", [ProtocolWrapper, TLSMemoryBIOProtocol])
+def test_a_wrapper_can_not_half_close_whatever_it_says(kind: type[ProtocolWrapper]) -> None:
+    """It takes over the interfaces of the transport below it when it is connected."""
+    wrapper = kind(WrappingFactory(Factory()), Protocol())
+    alsoProvides(wrapper, IHalfCloseableDescriptor)
+    assert IHalfCloseableDescriptor.providedBy(wrapper)
+    assert not can_half_close(wrapper)
+
+
+def test_a_connected_wrapper_says_that_it_can() -> None:
+    wrapper = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
+    transport = FakeTransport()
+    wrapper.makeConnection(transport)
+    assert can_half_close(transport)
+    assert IHalfCloseableDescriptor.providedBy(wrapper)
+    assert not can_half_close(wrapper)
 
 
 def test_send_at_once() -> None:
@@ -157,4 +195,26 @@ def test_a_client_that_reads_slowly_but_steadily(
     assert not client.transport.closed
     for _ in range(250):
         reactor.advance(0.5)
+    assert client.transport.aborted
+
+
+@linux
+def test_a_client_that_reads_slowly_but_steadily_over_a_unix_socket(tmp_path: Path) -> None:
+    near, far = socket.socketpair()
+    far.settimeout(10)
+    reactor = FakeReactor()
+    root = write_tree(tmp_path / "root", {"big.bin": bytes(500_000)})
+    client = Client(make_server(root, reactor), room=0)
+    client.transport.socket = near  # type: ignore[attr-defined]
+    with near, far:
+        for _ in range(10):
+            near.sendall(b"x" * 100)
+        client.send(get("/big.bin"))
+        for _ in range(10):
+            receive(far, 100)
+            for _ in range(119):
+                reactor.advance(0.5)
+        assert not client.transport.closed
+        for _ in range(250):
+            reactor.advance(0.5)
     assert client.transport.aborted

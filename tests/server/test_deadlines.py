@@ -221,14 +221,27 @@ def test_like_a_timer_each_but_a_little_late(steps: list[tuple[str, int, int]]) 
     for times, exact in zip(told, expected, strict=True):
         for time, due in zip(times, exact, strict=True):
             assert due <= time, "too early"
-            assert time <= due + 1.0, "too late"
+            assert time < due + 1.0, "too late"
     assert clock.getDelayedCalls() == []
 
 
-def test_at_most_half_a_second_late(clock: Clock, deadlines: Deadlines) -> None:
-    clock.advance(0.375)
+@pytest.mark.parametrize(
+    ("start", "seconds", "told"),
+    [
+        (0.375, 0.625, 1.875),  # due at 1.0, the start of a tick: as late as can be
+        (0.375, 0.5, 1.375),  # due at 0.875, told at the tick behind the one that it is due in
+        (0, 1, 1.5),
+        (0, 0.875, 1),
+        (0.125, 0.25, 0.625),
+    ],
+)
+def test_less_than_two_ticks_late(
+    clock: Clock, deadlines: Deadlines, start: float, seconds: float, told: float
+) -> None:
+    """Ticks come every half a second from the first deadline that is set."""
+    clock.advance(start)
     someone = Someone(clock)
-    deadlines.set(someone, 0.625)  # due at 1.0; ticks come at 0.875, 1.375, 1.875
+    deadlines.set(someone, seconds)
     pass_time(clock, 3)
-    (told,) = someone.told
-    assert 1.0 <= told <= 1.5
+    assert someone.told == [told]
+    assert start + seconds <= told < start + seconds + 1.0

@@ -11,6 +11,7 @@ import pytest_twisted
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.threads import deferToThread
 from zope.interface.verify import verifyObject
@@ -92,9 +93,11 @@ async def test_both_protocols_on_one_port(listen: Listen) -> None:
 async def test_a_port_in_use(server: Server) -> None:
     with socket.create_server(("", 0)) as taken:
         endpoint = EveryAddress(the_reactor(), taken.getsockname()[1])
-        with pytest.raises(OSError, match="in use") as caught:
+        with pytest.raises(CannotListenError, match="in use") as caught:
             await endpoint.listen(server)
-    assert caught.value.errno == errno.EADDRINUSE
+        assert caught.value.port == taken.getsockname()[1]
+    assert isinstance(caught.value.socketError, OSError)
+    assert caught.value.socketError.errno == errno.EADDRINUSE
 
 
 @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
@@ -136,8 +139,10 @@ async def test_another_error_is_not_taken_for_a_lack_of_ipv6(
 
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
     monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(CannotListenError) as caught:
         await EveryAddress(the_reactor(), 0).listen(server)
+    assert isinstance(caught.value.socketError, PermissionError)
+    assert caught.value.socketError.errno == errno.EACCES
 
 
 # Things that only a real socket can show.

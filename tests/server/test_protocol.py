@@ -464,7 +464,7 @@ def test_an_unforeseen_exception(
         disk.complete()  # known from now on
     other, victim = Client(server), Client(server).send(b"")
     with monkeypatch.context() as patch:
-        patch.setattr("tinyhttp.server.protocol.answer", broken)
+        patch.setattr("tinyhttp.server.exchange.answer", broken)
         victim.send(get("/a.txt") + get("/b.txt"))
         if held:
             disk.complete()
@@ -484,7 +484,7 @@ def test_an_unforeseen_exception(
 def test_an_unforeseen_exception_with_head(
     server: Server, monkeypatch: pytest.MonkeyPatch, events: list[LogEvent]
 ) -> None:
-    monkeypatch.setattr("tinyhttp.server.protocol.answer", broken)
+    monkeypatch.setattr("tinyhttp.server.exchange.answer", broken)
     client = Client(server).send(get("/a.txt", method="HEAD"))
     (answer,) = client.answers(bodiless=[0])
     assert answer.status == 500

@@ -21,8 +21,9 @@ from tests.support import (
     write_tree,
 )
 from tinyhttp.core.path import SitePath
-from tinyhttp.core.resource import File, Missing, Resource
+from tinyhttp.core.resource import File, Missing
 from tinyhttp.server.server import Server
+from tinyhttp.site.files import Found
 from tinyhttp.site.site import Capacity
 
 A = SitePath((b"a.txt",), directory=False)
@@ -44,9 +45,14 @@ def server(root: Path, reactor: FakeReactor) -> Server:
     return make_server(root, reactor)
 
 
-def outcomes(result: Deferred[Resource]) -> list[object]:
+def outcomes(result: Deferred[Found]) -> list[object]:
+    """Return a list into which the resource that is found comes, or the failure."""
     found: list[object] = []
-    _ = result.addBoth(found.append)
+
+    def take(outcome: Found | Failure) -> None:
+        found.append(outcome.resource if isinstance(outcome, Found) else outcome)
+
+    _ = result.addBoth(take)
     return found
 
 
@@ -157,6 +163,7 @@ def test_one_look_up_for_all_who_ask(server: Server) -> None:
     resources = [resource for (resource,) in results]
     assert isinstance(resources[0], File)
     assert resources[0] is resources[1] is resources[2]
+    assert resources[0].variants[0].content == b"a"
 
 
 def test_other_paths_are_other_look_ups(server: Server) -> None:
@@ -191,7 +198,7 @@ def test_one_gives_up_and_the_others_do_not_notice(server: Server) -> None:
 
 
 def test_all_share_a_failure(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(path: SitePath) -> Resource:
+    def find(path: SitePath) -> Found:
         raise OSError(5, "Input/output error")
 
     server.disk = disk = HeldDisk()
@@ -211,7 +218,7 @@ def test_one_that_fails_with_its_look_up_harms_no_other(server: Server) -> None:
     server.disk = disk = HeldDisk()
     first, second = server.look_up(A), server.look_up(A)
 
-    def fail(resource: Resource) -> None:
+    def fail(found: Found) -> None:
         raise RuntimeError
 
     failed: list[object] = []

@@ -30,6 +30,11 @@ def open_descriptors(device: int) -> dict[int, int]:
     return found
 
 
+def open_numbers() -> list[int]:
+    """Return the numbers of all descriptors that are open, whatever they lead to."""
+    return [int(number) for number in os.listdir("/dev/fd")]
+
+
 @pytest.fixture(autouse=True)
 def no_descriptor_is_leaked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     device = tmp_path_factory.getbasetemp().stat().st_dev

@@ -29,7 +29,7 @@ from tinyhttp.site.files import Files, Found, hold, let_go
 from tinyhttp.site.snapshot import SMALL
 from tinyhttp.site.tree import Tree
 
-from .conftest import Outcomes
+from .conftest import Outcomes, open_numbers
 
 OpenFiles: TypeAlias = Callable[..., Files]
 
@@ -1271,7 +1271,7 @@ def test_descriptors_run_out_at_every_step(
     refusals = []
     result = None
     try:
-        for limit in range(3, 300):
+        for limit in range(3, max(open_numbers()) + 100):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             try:
                 result = files.find(path)

@@ -168,8 +168,8 @@ def test_a_file_in_use_is_known_as_long_as_its_names_say_the_same(
     is_known: bool,
 ) -> None:
     """One second it is taken for granted; for a minute more a look at the names is enough."""
-    files = {"a.txt": "A", "b.bin": LARGE, "sub/index.html": "index", "c.css": "c", "c.css.gz": "z"}
-    write_tree(root, files)
+    write_tree(root, {"a.txt": "A", "b.bin": LARGE, "sub/index.html": "index"})
+    write_tree(root, {"c.css": "c", "c.css.gz": "z"})
     site = open_site()
     look_up(site, target)
     clock.advance(seconds)

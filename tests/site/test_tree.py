@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 
 from tinyhttp.site.tree import Outside, Tree
 
-from .conftest import Outcomes
+from .conftest import Outcomes, open_numbers
 
 OpenTree: TypeAlias = Callable[..., Tree]
 
@@ -737,7 +737,7 @@ def test_no_descriptor_is_left_wherever_they_run_out(tree: Tree, root: Path, pat
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     content = None
     try:
-        for limit in range(3, 200):
+        for limit in range(3, max(open_numbers()) + 100):
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             try:
                 content = read(tree, path)

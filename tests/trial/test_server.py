@@ -165,5 +165,5 @@ class Interfaces(SynchronousTestCase):
 
     def test_service(self) -> None:
         server = make_server(Path())
-        assert verifyObject(IService, FileService(FakeReactor(), server, []))
+        assert verifyObject(IService, FileService(FakeReactor(), server, {}))
         self.successResultOf(server.stop())

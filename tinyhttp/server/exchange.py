@@ -47,7 +47,7 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_connection", "_fresh_until", "_head", "_is_head", "_line", "_look_up", "_request"),
+        *("_connection", "_found_at", "_head", "_is_head", "_line", "_look_up", "_request"),
         *("_server", "_status", "_transfer"),
     )
 
@@ -67,7 +67,7 @@ class Exchange:
         self._head = head
         self._request = request
         self._status = 0
-        self._fresh_until = 0.0  # of the resource; 0 if the answer is about none
+        self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
         self._look_up: Deferred[Found] | None = None
         self._transfer: Transfer | None = None
 
@@ -88,9 +88,9 @@ class Exchange:
             self.respond(refused.response())
             return
         if path is None:
-            self._found(Found(Missing(), 0))
+            self.respond(answer(request, Missing(), self._server.now()))
         elif found := self._server.site.recall(path):
-            self._found(found)
+            self._found(found, path)
         else:
             self._wait_for_disk(path)
 
@@ -145,12 +145,14 @@ class Exchange:
 
     def _wait_for_disk(self, path: SitePath) -> None:
         self._look_up = self._server.look_up(path)
-        _ = self._look_up.addCallbacks(self._found, self._not_found).addErrback(self._broken)
+        _ = self._look_up.addCallbacks(
+            self._found, self._not_found, callbackArgs=(path,)
+        ).addErrback(self._broken)
 
-    def _found(self, found: Found) -> None:
+    def _found(self, found: Found, path: SitePath) -> None:
         assert self._request is not None
         self._look_up = None
-        self._fresh_until = found.fresh_until
+        self._found_at = path, found
         self.respond(answer(self._request, found.resource, self._server.now()))
 
     def _not_found(self, failure: Failure) -> None:
@@ -175,11 +177,11 @@ class Exchange:
         client asked for it.
         """
         request, persistent = self._request, self._connection.persistent
-        if not self._fresh_until or request is None or self._head is None:
+        if self._found_at is None or request is None or self._head is None:
             return
         if request.body_length == 0 and request.persistent == persistent:
             answer = Remembered(
-                self._fresh_until, before_date, after_date, body, self._status, persistent
+                *self._found_at, before_date, after_date, body, self._status, persistent
             )
             self._server.memo.put(self._head.decisive, answer)
 

@@ -2,12 +2,15 @@
 
 Floor: server. The answer to a request without a body is a pure function of the lines of its head
 that matter, of the state of the file, and of the configuration. So it is remembered under those
-lines for as long as the file may be taken to be as it was seen (a second at most). Nothing is
+lines for as long as the site has the file in mind and knows it to be as it was. Nothing is
 decided here: what is sent again is what the ordinary way has made, octet for octet, but for Date,
 which stands between the two halves of the head.
 """
 
 from typing import NamedTuple
+
+from ..core.path import SitePath
+from ..site.files import Found
 
 __all__ = ["Memo", "Remembered"]
 
@@ -20,8 +23,9 @@ OCTETS = 64 * 1024 * 1024
 class Remembered(NamedTuple):
     """An answer in memory."""
 
-    fresh_until: float
-    """Epoch seconds."""
+    path: SitePath
+    found: Found
+    """The resource that the answer is about, by the site's own memory of ``path``."""
     before_date: bytes
     after_date: bytes
     body: bytes
@@ -34,7 +38,7 @@ class Remembered(NamedTuple):
 class Memo:
     """A bounded map from the decisive lines of a head to its answer.
 
-    Forgets everything when it is full: entries live for a second, so there is no use in choosing.
+    Forgets everything when it is full: what is in use is back at once, as the site remembers files.
     """
 
     def __init__(self) -> None:

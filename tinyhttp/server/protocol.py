@@ -21,7 +21,6 @@ from zope.interface import implementer
 from ..core.body import Body, body_of
 from ..core.request import Head, Request, find_head_end, noted_fields, parse
 from ..core.response import Refused
-from ..site.files import FRESH
 from .any_transport import can_half_close, octets_acknowledged, send_at_once
 from .exchange import Exchange, write
 
@@ -172,7 +171,7 @@ class Connection(Protocol):
         answer = server.memo.get(head.decisive)
         if answer is None or not self.persistent or server.draining:
             return False
-        if not 0 < answer.fresh_until - server.now() <= FRESH:  # more: the clock was set back
+        if not server.site.is_fresh(answer.path, answer.found):
             return False
         write(self.transport, answer.before_date + server.date() + answer.after_date, answer.body)
         if server.access_log is not None:

@@ -36,7 +36,7 @@ READ = 64 * 1024
 """Octets read at a time."""
 HIGH = 64 * 1024
 """Octets waiting to be sent from which on the producer is asked to pause."""
-SLICE = 1024 * 1024
+SLICE = 2 * 1024 * 1024
 """Octets of a file sent at a time; then others get their turn."""
 
 _DONE = Failure(main.CONNECTION_DONE)  # made once, as it is dear and says nothing else

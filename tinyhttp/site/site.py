@@ -58,13 +58,17 @@ class Site:
         What was known a moment ago is looked at again, as far as that takes no time.
         """
         found = self._small.get(path) or self._large.get(path) or self._others.get(path)
-        if found is None:
-            return None
-        if not 0 < found.fresh_until - self._clock() <= FRESH:  # more: the clock was set back
-            if not self.files.is_unchanged(path, found):
-                return None
-            found.fresh_until = self._clock() + FRESH
-        return found
+        return found if found is not None and self.is_fresh(path, found) else None
+
+    def is_fresh(self, path: SitePath, found: Found) -> bool:
+        """Return whether ``path`` still leads to what was ``found`` there."""
+        now = self._clock()
+        if 0 < found.fresh_until - now <= FRESH:  # more than that: the clock was set back
+            return True
+        if not self.files.is_unchanged(path, found):
+            return False
+        found.fresh_until = now + FRESH
+        return True
 
     def remember(self, path: SitePath, found: Found) -> None:
         """Keep ``found`` in place of what was known before; takes over what it holds open."""

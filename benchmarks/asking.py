@@ -25,7 +25,7 @@ class Answer:
     length: int
     """Octets of the body."""
     announced: bool
-    """Whether that was said before; else the end of the connection is the end of the body."""
+    """Whether the response says where it ends; else it ends with the connection."""
     stays_open: bool
     """Whether the connection could be used for another request."""
 
@@ -44,7 +44,7 @@ def ask(port: int, target: str, fields: Mapping[str, str], *, tls: bool = False)
             response.getheader("ETag"),
             response.getheader("Last-Modified"),
             len(body) if announced is None else announced,
-            announced is not None,
+            announced is not None or response.chunked,
             stays_open,
         )
     finally:

@@ -100,7 +100,7 @@ CASES = (
     *(
         Case(
             name,
-            f"1 KiB beside {idle:,} idle connections",
+            f"1 KiB beside {f'{idle:,}' if idle else 'no'} idle connections",
             BesideIdle(idle, Requests(_SMALL, KIB, keeps_open=True)),
             needs={"many"},
             room=_IDLE_ROOM,

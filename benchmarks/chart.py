@@ -14,6 +14,8 @@ _LABELS = 280
 _PLOT = 470
 _ROW = 30
 _BAR = 16
+_CUT = 3.0
+"""The ratio at which bars are cut."""
 _TOP = 78
 _BOTTOM = 62
 _WIDTH = _LABELS + _PLOT + 70
@@ -53,7 +55,7 @@ def draw(results: Results) -> str:
             '<title id="title">Processor time per request, tinyhttp to nginx</title>',
             f"<style>{_STYLE}</style>",
             _text(16, 28, "Processor time per request: tinyhttp / nginx", "title"),
-            _text(16, 48, "shorter is better; the same work, one core each", "quiet"),
+            _text(16, 48, "shorter is better: green is cheaper than nginx", "quiet"),
             *_axis(longest, height),
             *rows,
             _legend(height - 16),
@@ -63,19 +65,19 @@ def draw(results: Results) -> str:
 
 
 def _axis_end(bars: list[tuple[Case, float]]) -> float:
-    """Return the ratio at the right end: room for all bars and bounds, in halves."""
+    """Return the ratio at the right end, in halves: room for all bars but the very long ones."""
     shown = [ratio for _, ratio in bars]
     shown += [RATIOS[case.name].must for case, _ in bars if case.name in RATIOS]
-    return max(1.5, (int(max(shown, default=1) * 2 + 0.999)) / 2)
+    return min(_CUT, max(1.5, (int(max(shown, default=1) * 2 + 0.999)) / 2))
 
 
 def _x(ratio: float, longest: float) -> float:
-    return round(_LABELS + _PLOT * ratio / longest, 1)
+    return round(_LABELS + _PLOT * min(ratio, longest) / longest, 1)
 
 
 def _axis(longest: float, height: int) -> list[str]:
     """Return a line with its number every quarter, or half where there are many; nginx's at 1."""
-    step = 0.25 if longest <= 2 else 0.5 if longest <= 4 else 2.0
+    step = 0.25 if longest <= 2 else 0.5
     bottom = height - _BOTTOM + 4
     marks = []
     for number in range(int(longest / step) + 1):
@@ -93,15 +95,23 @@ def _row(number: int, case: Case, ratio: float, longest: float) -> str:
     top = _TOP + _ROW * number + (_ROW - _BAR) / 2
     middle = top + _BAR - 3.5
     kind = "less" if ratio <= 1 else "more"
-    width = round(_PLOT * ratio / longest, 1)
+    end = _x(ratio, longest)
     bounds = RATIOS.get(case.name)
     parts = [
         _text(_LABELS - 12, middle, case.title, "", "end"),
-        f'<rect class="{kind}" x="{_LABELS}" y="{top}" width="{width}" height="{_BAR}" rx="2"/>',
+        f'<rect class="{kind}" x="{_LABELS}" y="{top}" width="{end - _LABELS:g}" '
+        f'height="{_BAR}" rx="2"/>',
+        _arrow(kind, end, top) if ratio > longest else "",
         _bound(bounds, top, longest) if bounds else "",
         _text(_figure_at(ratio, bounds, longest), middle, f"{ratio:.2f}", "figure"),
     ]
     return "".join(parts)
+
+
+def _arrow(kind: str, end: float, top: float) -> str:
+    """Return the point of a bar that goes on beyond the axis."""
+    half, bottom = top + _BAR / 2, top + _BAR
+    return f'<path class="{kind}" d="M{end - 2} {top}L{end + 10} {half}L{end - 2} {bottom}Z"/>'
 
 
 def _bound(bounds: Bounds, top: float, longest: float) -> str:
@@ -111,7 +121,7 @@ def _bound(bounds: Bounds, top: float, longest: float) -> str:
 
 def _figure_at(ratio: float, bounds: Bounds | None, longest: float) -> float:
     """Return where the figure begins: behind its bar, and not across its bound."""
-    at = _x(ratio, longest) + 7
+    at = _x(ratio, longest) + (16 if ratio > longest else 7)
     if bounds is None:
         return at
     bound = _x(bounds.must, longest)

@@ -3,6 +3,8 @@
 All names stand in one directory, because not every server finds files in another.
 """
 
+import os
+import time
 from pathlib import Path
 
 __all__ = ["GIB", "KIB", "LARGE", "MANY", "MIB", "SMALL", "sizes", "warm", "write_content"]
@@ -16,6 +18,8 @@ LARGE = [f"100m-{number}.bin" for number in range(4)]
 """The files that are downloaded while small ones are asked for."""
 MANY = [f"f{number:04}.html" for number in range(3000)]
 
+_AGE = 86_400
+"""How many seconds ago the files seem to have been changed: servers may distrust new ones."""
 _BUFFER = 4 * MIB
 
 
@@ -32,6 +36,7 @@ def write_content(root: Path) -> None:
     of zeros there, and sending them costs what sending anything costs.
     """
     root.mkdir(mode=0o755)
+    old = time.time() - _AGE
     for name, size in sizes().items():
         path = root / name
         with path.open("wb") as file:
@@ -40,6 +45,8 @@ def write_content(root: Path) -> None:
             else:
                 file.truncate(size)
         path.chmod(0o644)
+        os.utime(path, (old, old))
+    os.utime(root, (old, old))
 
 
 def _text(name: str, size: int) -> bytes:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Protocol
 
 from . import one_by_one, wrk
@@ -13,7 +14,10 @@ from .errors import UnableError
 from .running import Running
 from .sample import Sample
 
-__all__ = ["Beside", "Measure", "Octets", "Requests"]
+__all__ = ["LOAD", "Beside", "Measure", "Octets", "Requests"]
+
+LOAD = "load generator us/request"
+"""Under which name samples keep what asking has cost."""
 
 _SETTLE = 0.05
 """Seconds in which a server can finish with the last connections."""
@@ -50,20 +54,21 @@ class Requests:
         if self.keeps_open and not answer.stays_open:
             raise UnableError("closes every connection")
         load = wrk.Load(server.url(self.target), self.connections, self.script, fields)
-        counted, used = _measure(server, load, seconds, announced=answer.announced)
+        counted, spent = _measure(server, load, seconds, announced=answer.announced)
         done = counted.requests if self.status >= 400 else counted.requests - counted.status
         if not done:
             raise UnableError("completes no response")
         unexpected = (
             abs(counted.requests - counted.status) if self.status >= 400 else counted.status
         )
+        whole = self.script != "pipelined"  # there, wrk times batches, and counts them 32 times
         return Sample(
-            value=used * 1e6 / done,
+            value=spent.server * 1e6 / done,
             per_second=done * 1e6 / counted.microseconds,
-            p50=counted.p50,
-            p99=counted.p99,
+            p50=counted.p50 or None if whole else None,
+            p99=counted.p99 or None if whole else None,
             errors=counted.lost + unexpected,
-            more={"cores used": used * 1e6 / counted.microseconds},
+            more=_more(counted, spent, done),
         )
 
     def _fields(self, server: Running) -> dict[str, str]:
@@ -95,19 +100,19 @@ class Octets:
         answer = _ask(server, self.target, {})
         demand(answer, 200, self.length)
         load = wrk.Load(server.url(self.target), self.connections)
-        counted, used = _measure(server, load, seconds, announced=answer.announced)
+        counted, spent = _measure(server, load, seconds, announced=answer.announced)
         if not counted.octets:
             raise UnableError("sends nothing")
         files = counted.octets / self.length
         return Sample(
-            value=used * 1e6 / files,
+            value=spent.server * 1e6 / files,
             per_second=files * 1e6 / counted.microseconds,
-            p50=counted.p50 if counted.requests else None,
-            p99=counted.p99 if counted.requests else None,
+            p50=counted.p50 or None,
+            p99=counted.p99 or None,
             errors=counted.lost + counted.status,
             more={
-                "cores used": used * 1e6 / counted.microseconds,
-                "us/MiB": used * 1e6 * MIB / counted.octets,
+                **_more(counted, spent, files),
+                "us/MiB": spent.server * 1e6 * MIB / counted.octets,
                 "MiB/s": counted.octets * 1e6 / counted.microseconds / MIB,
             },
         )
@@ -130,7 +135,7 @@ class Beside:
         downloads = wrk.Load(server.url("/"), self.downloads, "downloads")
         load = wrk.Load(server.url(self.target), self.connections)
         with wrk.loading(downloads, seconds + 20):
-            counted, used = _measure(server, load, seconds)
+            counted, spent = _measure(server, load, seconds)
         done = counted.requests - counted.status
         if not done:
             raise UnableError("completes no small response beside the downloads")
@@ -140,7 +145,7 @@ class Beside:
             p50=counted.p50,
             p99=counted.p99,
             errors=counted.lost + counted.status,
-            more={"cores used": used * 1e6 / counted.microseconds},
+            more={"cores used": spent.server * 1e6 / counted.microseconds},
         )
 
 
@@ -148,20 +153,43 @@ def _ask(server: Running, target: str, fields: Mapping[str, str]) -> Answer:
     return ask(server.job.port, target, fields, tls=server.job.tls is not None)
 
 
+@dataclass(frozen=True)
+class _Spent:
+    """Seconds of processor time."""
+
+    server: float
+    load: float
+    """Of the load generator: what the kernel does for a connection may be charged to either."""
+
+
+def _more(counted: wrk.Counted, spent: _Spent, requests: float) -> dict[str, float]:
+    """Return what else is worth keeping of a measurement."""
+    return {
+        "cores used": spent.server * 1e6 / counted.microseconds,
+        LOAD: spent.load * 1e6 / requests,
+    }
+
+
 def _measure(
     server: Running, load: wrk.Load, seconds: int, *, announced: bool = True
-) -> tuple[wrk.Counted, float]:
-    """Warm up; return what was counted, and the seconds of processor time that the server used.
+) -> tuple[wrk.Counted, _Spent]:
+    """Warm up; return what was counted, and what was spent.
 
     ``announced`` says whether responses have a length; else they are asked for one by one.
     """
     client = wrk if announced else one_by_one
     client.warm_up(load)
     time.sleep(_SETTLE)
-    before = cpu_seconds(server.session)
+    before = cpu_seconds(server.session), _load_seconds()
     counted = client.run(load, seconds)
     time.sleep(_SETTLE)
-    used = cpu_seconds(server.session) - before
+    after = cpu_seconds(server.session), _load_seconds()
     if server.process.poll() is not None:
         raise UnableError(f"ends under this load, with status {server.process.returncode}")
-    return counted, used
+    return counted, _Spent(after[0] - before[0], after[1] - before[1])
+
+
+def _load_seconds() -> float:
+    """Return the processor time of this program and of the children that have ended, seconds."""
+    both = [getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)

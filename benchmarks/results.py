@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from .measuring import LOAD
 from .sample import Sample
 from .servers import REFERENCE
 
@@ -22,6 +23,8 @@ class Summary:
     per_second: float | None
     p50: float | None
     p99: float | None
+    load: float | None
+    """Microseconds a request that the load generator used."""
     errors: int
     """Of all rounds together."""
     rounds: int
@@ -47,11 +50,6 @@ class Results:
         """Keep why there is no sample."""
         self.notes[case, server] = reason
 
-    def gives_up(self, case: str, server: str) -> bool:
-        """Return whether the server has been tried in this case, and never successfully."""
-        key = (case, server)
-        return key in self.notes and key not in self.samples
-
     def value(self, case: str, server: str) -> float | None:
         """Return the median of the values, or ``None`` where there are none."""
         samples = self.samples.get((case, server))
@@ -76,6 +74,7 @@ class Results:
             per_second=_median([sample.per_second for sample in samples]),
             p50=_median([sample.p50 for sample in samples]),
             p99=_median([sample.p99 for sample in samples]),
+            load=_median([sample.more.get(LOAD) for sample in samples]),
             errors=sum(sample.errors for sample in samples),
             rounds=len(samples),
         )

@@ -27,9 +27,9 @@ from .servers import Server
 __all__ = ["Series"]
 
 _OPENSSL = (
-    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-    "-subj /CN=localhost"
-).split()
+    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+    *("-nodes", "-days", "2", "-subj", "/CN=localhost"),
+)
 _OVERHEAD = 60
 """Seconds that a measurement may take beside the load: to start, to open connections, to end."""
 
@@ -57,6 +57,8 @@ class Series:
     seconds: int
     cores: Cores
     _warm: set[str] = field(default_factory=set)
+    _hopeless: set[tuple[str, str]] = field(default_factory=set)
+    """What a server has turned out to be unable to do: not tried again in later rounds."""
 
     def run(self, results: Results) -> None:
         """Make them, and say on standard error how each went."""
@@ -65,7 +67,7 @@ class Series:
             return
         with _workplace() as place:
             for number, (_, case, server) in enumerate(every, 1):
-                if not results.gives_up(case.name, server.name):
+                if (case.name, server.name) not in self._hopeless:
                     said = self._measure(case, server, place, results)
                     _progress(f"{number}/{len(every)} {case.name} {server.name}: {said}")
 
@@ -77,6 +79,8 @@ class Series:
         except (UnableError, OSError, HTTPException) as error:
             reason = _reason(error)
             results.note(case.name, server.name, reason)
+            if isinstance(error, UnableError) and not isinstance(error, OutOfTimeError):
+                self._hopeless.add((case.name, server.name))
             return reason
         results.add(case.name, server.name, sample)
         took = time.monotonic() - begun
@@ -131,6 +135,8 @@ def _reason(error: Exception) -> str:
     """Return what went wrong in a few words, without anything that names this machine."""
     if isinstance(error, UnableError):
         return str(error)
+    if isinstance(error, TimeoutError):
+        return "takes connections, but does not answer in time"
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)
     return type(error).__name__

@@ -9,7 +9,17 @@ from .targets import TARGETS
 
 __all__ = ["markdown_cases", "markdown_targets", "measured_cases", "plain_text"]
 
-_COLUMNS = ("server", "", "to nginx", "spread", "requests/s", "p50 us", "p99 us", "errors")
+_COLUMNS = (
+    "server",
+    "",
+    "to nginx",
+    "spread",
+    "requests/s",
+    "p50 us",
+    "p99 us",
+    "load us",
+    "errors",
+)
 
 
 def measured_cases(results: Results) -> list[Case]:
@@ -45,6 +55,7 @@ def _cells(summary: Summary) -> list[str]:
         _count(summary.per_second),
         _count(summary.p50),
         _count(summary.p99),
+        _figure(summary.load),
         str(summary.errors),
     ]
 

@@ -15,8 +15,12 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.plugin import getPlugins
+from twisted.protocols.policies import WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python._shellcomp import shellComplete
 from zope.interface.verify import verifyObject
 
@@ -501,9 +505,11 @@ class Port:
 
 
 class WrappingPort(Port):
-    """One that puts something between itself and the server, as for TLS."""
+    """One that puts ``factory`` between itself and the server."""
 
-    factory = "a factory of its own"
+    def __init__(self, address: IAddress, factory: Factory):
+        super().__init__(address)
+        self.factory = factory
 
 
 class Endpoint:
@@ -568,12 +574,24 @@ def test_a_port_that_keeps_its_transport_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_port_under_something_else_is_taken_for_tls(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, succeed(WrappingPort(IPv4Address("TCP", "127.0.0.1", 443))))
+@pytest.mark.parametrize(
+    ("factory", "line"),
+    [
+        (
+            TLSMemoryBIOFactory(CertificateOptions(), False, Factory()),
+            "listening on https://127.0.0.1:443/",
+        ),
+        (WrappingFactory(Factory()), "listening on http://127.0.0.1:443/"),
+    ],
+    ids=["TLS", "something else"],
+)
+def test_a_port_with_something_in_between(factory: Factory, line: str, tmp_path: Path) -> None:
+    port = WrappingPort(IPv4Address("TCP", "127.0.0.1", 443), factory)
+    stage = Stage(tmp_path, succeed(port))
     with capturedLogs() as events:
         stage.service.startService()
         stage.reactor.run()
-    assert said(events) == ["listening on https://127.0.0.1:443/"]
+    assert said(events) == [line]
 
 
 def test_every_port_is_logged_in_order(tmp_path: Path) -> None:

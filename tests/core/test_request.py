@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import parse
-from tinyhttp.core.request import Limits, Request, field_line, find_head_end
+from tinyhttp.core.request import (
+    Head,
+    HeadReader,
+    Limits,
+    Request,
+    field_line,
+    find_head_end,
+    noted_fields,
+)
 from tinyhttp.core.response import Refused
 
 LIMITS = Limits()
@@ -820,3 +828,172 @@ def outcome(data: bytes, cuts: Iterable[int]) -> Request | str | None:
 @given(st.sampled_from(VALID_HEADS), st.binary(max_size=30))
 def test_what_follows_a_head_has_no_influence_on_it(data: bytes, rest: bytes) -> None:
     assert read(data + rest) == read(data)
+
+
+LINES = [
+    *(b"Host: a", b"Cookie: a=1", b"X: y", b"X:", b"User-Agent: x", b"Referer: http://a/"),
+    *(b"Range: bytes=0-1", b"Connection: close", b"X : y", b"nonsense", b" folded", b"", b"X: \0"),
+    *(b"X: a\rb", b"X: a\nb", b": y", b"host: b", b"X: " + b"y" * 600),
+]
+
+
+def known(reader: HeadReader) -> dict[bytes, int]:
+    """Return what ``reader`` remembers of lines: how much that is cannot be seen from outside."""
+    return reader._known
+
+
+def verdict(reader: HeadReader, data: bytes) -> Head | int:
+    """Return the head in ``data``, or the status that it is refused with."""
+    try:
+        return reader.read(data)
+    except Refused as refused:
+        return refused.status
+
+
+class TestHeadReader:
+    """What it remembers of lines makes it faster and changes nothing."""
+
+    def test_a_head_is_split_by_what_its_lines_decide(self) -> None:
+        data = (
+            b"GET /a HTTP/1.1\r\n"
+            b"X-Request-ID: 1\r\n"
+            b"User-Agent: x\r\n"
+            b"HOST: a\r\n"
+            b"Cookie: c\r\n"
+            b"accept-encoding:gzip\r\n"
+            b"Referer: r\r\n"
+            b"Range: bytes=0-1\r\n"
+            b"\r\n"
+        )
+        expected = Head(
+            (b"GET /a HTTP/1.1", b"HOST: a", b"accept-encoding:gzip", b"Range: bytes=0-1"),
+            (b"User-Agent: x", b"Referer: r"),
+        )
+        reader = HeadReader(LIMITS)
+        assert reader.read(data) == expected
+        assert reader.read(data) == expected, "by memory"
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(b"Accept-Encoding", b"Connection", b"Content-Length", b"Expect", b"Host"),
+            *(b"If-Match", b"If-Modified-Since", b"If-None-Match", b"If-Range"),
+            *(b"If-Unmodified-Since", b"Range", b"Transfer-Encoding"),
+        ],
+    )
+    def test_lines_that_may_decide_the_answer(self, name: bytes) -> None:
+        reader = HeadReader(LIMITS)
+        for spelled in (name, name.lower(), name.upper()) * 2:
+            line = spelled + b": x"
+            expected = Head((b"GET / HTTP/1.1", b"Host: a", line), ())
+            assert reader.read(head(line)) == expected
+
+    @pytest.mark.parametrize("name", [b"Referer", b"User-Agent", b"rEFERER"])
+    def test_lines_for_the_log(self, name: bytes) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(2):
+            expected = Head((b"GET / HTTP/1.1", b"Host: a"), (name + b": x",))
+            assert reader.read(head(name + b": x")) == expected
+
+    @pytest.mark.parametrize("name", [b"Cookie", b"Accept", b"Ranges", b"Host-", b"X-Range", b"TE"])
+    def test_lines_of_no_bearing(self, name: bytes) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(2):
+            assert reader.read(head(name + b": x")) == Head((b"GET / HTTP/1.1", b"Host: a"), ())
+
+    def test_without_fields(self) -> None:
+        reader = HeadReader(LIMITS)
+        assert reader.read(b"GET / HTTP/1.0\r\n\r\n") == Head((b"GET / HTTP/1.0",), ())
+
+    def test_the_request_line_is_not_taken_for_a_field(self) -> None:
+        """Though it may look like one that is known."""
+        reader = HeadReader(LIMITS)
+        reader.read(head(b"Cookie: x"))
+        assert reader.read(b"Cookie: x\r\nHost: a\r\n\r\n") == Head((b"Cookie: x", b"Host: a"), ())
+        assert b"GET / HTTP/1.1" not in known(reader)
+
+    def test_the_number_of_lines_is_bounded(self) -> None:
+        reader = HeadReader(LIMITS)
+        most = 0
+        for number in range(10_000):
+            reader.read(head(b"X-%d: y" % number))
+            most = max(most, len(known(reader)))
+            assert b"X-%d: y" % number in known(reader), "the newest is known"
+        assert most == 4096
+        assert len(known(reader)) <= 4096
+
+    def test_the_length_of_lines_is_bounded(self) -> None:
+        reader = HeadReader(LIMITS)
+        fits, too_long = b"X: " + b"y" * 509, b"X: " + b"y" * 510
+        assert (len(fits), len(too_long)) == (512, 513)
+        for _ in range(2):
+            reader.read(head(fits, too_long))
+            assert set(known(reader)) == {b"Host: a", fits}
+
+    def test_what_is_malformed_is_not_remembered(self) -> None:
+        reader = HeadReader(LIMITS)
+        for line in (b"X : y", b"nonsense", b" folded", b"X: \0"):
+            for _ in range(2):
+                assert verdict(reader, head(line)) == 400
+        assert set(known(reader)) == {b"Host: a"}
+
+    def test_lines_are_told_apart_to_the_octet(self) -> None:
+        reader = HeadReader(LIMITS)
+        assert verdict(reader, head(b"X: y")) == Head((b"GET / HTTP/1.1", b"Host: a"), ())
+        for line in (b"X : y", b"X: y\r", b" X: y", b"\0X: y", b"X: y\n"):
+            assert verdict(reader, head(line)) == 400
+
+    @pytest.mark.parametrize("others", [0, 4096])
+    def test_too_many_lines_are_refused_known_or_not(self, others: int) -> None:
+        reader = HeadReader(Limits(fields=4))
+        for number in range(others):
+            reader.read(head(b"X-%d: y" % number))
+        for _ in range(2):
+            assert verdict(reader, head(*[b"X: y"] * 3)) == Head(
+                (b"GET / HTTP/1.1", b"Host: a"), ()
+            )
+            assert verdict(reader, head(*[b"X: y"] * 4)) == 431
+
+    def test_too_many_lines_go_before_malformed_ones(self) -> None:
+        reader = HeadReader(Limits(fields=4))
+        assert verdict(reader, head(*[b"nonsense"] * 4)) == 431
+        assert verdict(reader, head(*[b"nonsense"] * 3)) == 400
+
+    @given(st.lists(st.lists(st.sampled_from(LINES), max_size=4), max_size=8))
+    def test_the_verdict_is_the_same_known_or_not(self, heads: list[list[bytes]]) -> None:
+        reader = HeadReader(LIMITS)
+        for lines in heads * 2:
+            data = b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""])
+            assert verdict(reader, data) == verdict(HeadReader(LIMITS), data)
+
+    @given(st.lists(st.binary(max_size=100) | mutations(), max_size=4))
+    @settings(deadline=None)
+    def test_the_verdict_on_anything_is_the_same(self, heads: list[bytes]) -> None:
+        reader = HeadReader(LIMITS)
+        for data in heads * 2:
+            assert verdict(reader, data) == verdict(HeadReader(LIMITS), data)
+
+    @pytest.mark.parametrize(
+        ("lines", "fields"),
+        [
+            ([], {}),
+            ([b"Cookie: x", b"Range: y"], {}),
+            ([b"Referer: r"], {b"referer": b"r"}),
+            (
+                [b"USER-AGENT:\t a b ", b"referer: http://a/"],
+                {b"user-agent": b"a b", b"referer": b"http://a/"},
+            ),
+            ([b"User-Agent: a", b"X: y", b"user-agent: b"], {b"user-agent": b"a, b"}),
+            ([b"User-Agent:"], {b"user-agent": b""}),
+            ([b"User-Agent: \xff"], {b"user-agent": b"\xff"}),
+        ],
+    )
+    def test_noted_fields(self, lines: list[bytes], fields: dict[bytes, bytes]) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(2):
+            assert noted_fields(reader.read(head(*lines))) == fields
+
+    def test_noted_fields_are_fields_of_the_request_as_well(self) -> None:
+        request = read(head(b"User-Agent: a", b"Referer: b", b"Cookie: c"))
+        assert request is not None
+        assert request.fields == {b"host": b"a", b"user-agent": b"a", b"referer": b"b"}

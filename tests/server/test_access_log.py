@@ -290,7 +290,6 @@ def test_close_while_a_write_is_under_way(reactor: FakeReactor, path: Path) -> N
     assert path.read_bytes() == b"1\n2\n"
 
 
-@pytest.mark.xfail(strict=True, reason="the write behind it forgets the timer of the patience")
 def test_close_while_a_write_is_under_way_leaves_no_timer(
     reactor: FakeReactor, path: Path, events: list[LogEvent]
 ) -> None:

@@ -204,6 +204,7 @@ def test_a_file_that_is_replaced(path: Path, file: SharedFile) -> None:
 
 def test_a_disk_that_fails() -> None:
     class Broken:
+        descriptor = -1
         held = 0
 
         def hold(self) -> None:

@@ -51,7 +51,7 @@ class Acceptor:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
-        self._room.leave(self)
+        self._room.leave(self, stays_open=True)  # others may have it too, as under systemd
 
     def fileno(self) -> int:
         """Return the descriptor of the listening socket."""
@@ -84,12 +84,21 @@ class Acceptor:
         """Never called; here for the interface."""
 
     def _connect(self, sock: socket.socket, address: Any) -> None:
-        protocol = self._factory.buildProtocol(twisted_address(sock.family, address))
+        try:
+            protocol = self._factory.buildProtocol(twisted_address(sock.family, address))
+        except Exception:
+            _log.failure("an error of the server's own; a connection is closed")
+            protocol = None
         if protocol is None:
             sock.close()
             return
         transport = SocketTransport(sock, protocol, address, self._reactor, self._room)
-        protocol.makeConnection(transport)
+        try:
+            protocol.makeConnection(transport)
+        except Exception:
+            failure = Failure()
+            _log.failure("an error of the server's own; a connection is closed", failure)
+            transport.connectionLost(failure)
 
     def _wait(self, error: OSError) -> None:
         if not self._exhausted:

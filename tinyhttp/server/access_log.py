@@ -99,6 +99,7 @@ class AccessLog:
         self._write_under_way: Deferred[None] | None = None
         self._failing = False
         self._timer: IDelayedCall | None = None
+        self._patience: IDelayedCall | None = None
         self._closed = False
         self._second = -1
         self._timestamp = b""
@@ -136,12 +137,12 @@ class AccessLog:
         if self._write_under_way is None:
             self._flush()
         if not self._finished.called:
-            self._timer = self._reactor.callLater(PATIENCE, self._give_up)
+            self._patience = self._reactor.callLater(PATIENCE, self._give_up)
         return self._finished
 
     def _give_up(self) -> None:
         """Let go of a pipe that nobody reads; the thread stays behind in its write."""
-        self._timer = None
+        self._patience = None
         _log.warn("the last lines of the access log could not be written in time")
         self._finish()
 
@@ -199,9 +200,9 @@ class AccessLog:
     def _finish(self) -> None:
         if self._finished.called:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         if self.lost:
             _log.warn("{lost} lines of the access log were lost", lost=self.lost)
         if self._descriptor > 2 and self._write_under_way is None:

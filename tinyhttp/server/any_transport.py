@@ -42,9 +42,10 @@ def octets_acknowledged(transport: Any) -> int | None:
         return None
     try:
         if sock.family == socket.AF_UNIX:
-            # What lies in the kernel, unread. Nothing is added while the transport is full.
+            # What was sent, as far as that is counted, less what lies in the kernel unread.
+            sent = getattr(transport, "octets_sent", 0)
             unread = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(_INT.size))
-            return -int(_INT.unpack(unread)[0])
+            return int(sent) - int(_INT.unpack(unread)[0])
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.size)
         return int(_BYTES_ACKED.unpack(info)[0])
     except (OSError, struct.error):  # a kernel older than 4.1

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ..core.answer import answer, check_method
 from ..core.path import SitePath, resolve
 from ..core.request import Head, Request
-from ..core.resource import Missing
+from ..core.resource import File, Missing, Resource
 from ..core.response import Refused, Response, render_head
 from ..site.files import Found
 from .memo import Remembered
@@ -37,6 +37,13 @@ def write(transport: Any, head: bytes, body: bytes) -> None:
         transport.writeSequence((head, body))
     else:
         transport.write(head + body)
+
+
+def _is_of_the_future(resource: Resource, now: float) -> bool:
+    return isinstance(resource, File) and any(
+        variant.last_modified is not None and variant.last_modified > now
+        for variant in resource.variants
+    )
 
 
 class Exchange:
@@ -179,9 +186,17 @@ class Exchange:
         request, persistent = self._request, self._connection.persistent
         if self._found_at is None or request is None or self._head is None:
             return
+        if _is_of_the_future(self._found_at[1].resource, self._server.now()):
+            return  # its Last-Modified is the time of each answer
         if request.body_length == 0 and request.persistent == persistent:
             answer = Remembered(
-                *self._found_at, before_date, after_date, body, self._status, persistent
+                *self._found_at,
+                before_date,
+                after_date,
+                body,
+                self._status,
+                self._server.now(),
+                persistent,
             )
             self._server.memo.put(self._head.decisive, answer)
 

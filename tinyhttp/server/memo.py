@@ -17,7 +17,7 @@ __all__ = ["Memo", "Remembered"]
 ENTRIES = 8192
 """Answers that are remembered."""
 OCTETS = 64 * 1024 * 1024
-"""Octets of their bodies, most of which the site's own memory holds as well."""
+"""Octets of lines and bodies; most of these the site's own memory holds as well."""
 
 
 class Remembered(NamedTuple):
@@ -31,6 +31,9 @@ class Remembered(NamedTuple):
     body: bytes
     """Empty for HEAD."""
     status: int
+    made: float
+    """When, in epoch seconds: Last-Modified may not be later than Date (RFC 9110 section 8.8.2.1),
+    so the answer is no good before."""
     persistent: bool
     """Whether the connection stays open behind it, as the client wished or not."""
 
@@ -48,9 +51,12 @@ class Memo:
 
     def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
         """Remember ``answer`` under ``lines``."""
-        old = self._answers.get(lines)
-        self._octets += len(answer.body) - (0 if old is None else len(old.body))
-        if len(self._answers) >= ENTRIES or self._octets > OCTETS:
+        weight = sum(map(len, lines)) + len(answer.body)
+        old = self._answers.pop(lines, None)
+        if old is not None:
+            self._octets -= sum(map(len, lines)) + len(old.body)
+        if len(self._answers) >= ENTRIES or self._octets + weight > OCTETS:
             self._answers.clear()
-            self._octets = len(answer.body)
+            self._octets = 0
+        self._octets += weight
         self._answers[lines] = answer

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from twisted.internet import main
 from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,8 +24,6 @@ EVENTS = 256
 
 _IN = getattr(select, "EPOLLIN", 1)
 _OUT = getattr(select, "EPOLLOUT", 4)
-
-_DONE = Failure(main.CONNECTION_DONE)  # made once, as it is dear and says nothing else
 
 _log = Logger()
 
@@ -42,8 +41,8 @@ class WaitingRoom(Protocol):
     def want(self, member: Any, *, reading: bool, writing: bool) -> None:
         """Change what is waited for; errors and hang-ups are told even if it is nothing."""
 
-    def leave(self, member: Any) -> None:
-        """Forget ``member``, whose descriptor is going to be closed."""
+    def leave(self, member: Any, *, stays_open: bool = False) -> None:
+        """Forget ``member``, whose descriptor is going to be closed, unless it ``stays_open``."""
 
 
 class ReactorPoller:
@@ -61,7 +60,7 @@ class ReactorPoller:
         (self._reactor.addReader if reading else self._reactor.removeReader)(member)
         (self._reactor.addWriter if writing else self._reactor.removeWriter)(member)
 
-    def leave(self, member: Any) -> None:
+    def leave(self, member: Any, *, stays_open: bool = False) -> None:
         """See `WaitingRoom.leave`."""
         self._reactor.removeReader(member)
         self._reactor.removeWriter(member)
@@ -75,6 +74,7 @@ class Poller:
         self._reactor = reactor
         self._epoll: select.epoll | None = None
         self._members: dict[int, Any] = {}
+        self._new: set[int] = set()  # descriptors that came in since the last look
 
     # For connections.
 
@@ -86,16 +86,21 @@ class Poller:
         descriptor = member.fileno()
         self._epoll.register(descriptor, _IN)
         self._members[descriptor] = member
+        self._new.add(descriptor)
 
     def want(self, member: Any, *, reading: bool, writing: bool) -> None:
         """See `WaitingRoom.want`."""
         assert self._epoll is not None
         self._epoll.modify(member.fileno(), (_IN if reading else 0) | (_OUT if writing else 0))
 
-    def leave(self, member: Any) -> None:
-        """See `WaitingRoom.leave`. Closing the descriptor will unregister it: no call for that."""
-        if self._members.pop(member.fileno(), None) is not None and not self._members:
-            assert self._epoll is not None
+    def leave(self, member: Any, *, stays_open: bool = False) -> None:
+        """See `WaitingRoom.leave`. Closing the descriptor unregisters it: no call for that."""
+        if self._members.pop(member.fileno(), None) is None:
+            return
+        assert self._epoll is not None
+        if stays_open:
+            self._epoll.unregister(member.fileno())
+        if not self._members:
             self._reactor.removeReader(self)
             self._epoll.close()
             self._epoll = None
@@ -118,10 +123,13 @@ class Poller:
     def doRead(self) -> None:
         """Deal with what has happened to the connections."""
         assert self._epoll is not None
-        members = self._members
+        members, new = self._members, self._new
+        new.clear()
         for descriptor, events in self._epoll.poll(0, EVENTS):
             member = members.get(descriptor)
-            if member is not None:  # else it was closed on account of an event before this one
+            # It may have been closed on account of an event before this one, and its number be
+            # another's by now, to whom this event means nothing.
+            if member is not None and descriptor not in new:
                 try:
                     _tell(member, events)
                 except BaseException:
@@ -136,7 +144,7 @@ def _tell(member: Any, events: int) -> None:
     if events & _IN:
         why = member.doRead()
         if why is main.CONNECTION_DONE:
-            member.readConnectionLost(_DONE)
+            member.readConnectionLost(connectionDone)
             return
     elif events & _OUT:
         why = member.doWrite()
@@ -145,7 +153,7 @@ def _tell(member: Any, events: int) -> None:
     if why is None and events & _IN and events & _OUT and member.fileno() >= 0:
         why = member.doWrite()
     if why is not None:
-        member.connectionLost(_DONE if why is main.CONNECTION_DONE else Failure(why))
+        member.connectionLost(connectionDone if why is main.CONNECTION_DONE else Failure(why))
 
 
 def make_poller(reactor: Any) -> WaitingRoom:

@@ -69,7 +69,7 @@ class Connection(Protocol):
         self._client_done = False  # it has shut down its side
         self._orderly = True  # nothing unread is left, so a plain close loses nothing
         self._head: Head | None = None
-        self._request: Request | None = None  # whose body is being dropped
+        self._request: Request | None = None  # the one under way
         self._body: Body | None = None
         self._exchange: Exchange | None = None
         self._taken: int | None = None  # of what was sent, when it was looked at last
@@ -171,7 +171,7 @@ class Connection(Protocol):
         answer = server.memo.get(head.decisive)
         if answer is None or not self.persistent or server.draining:
             return False
-        if not server.site.is_fresh(answer.path, answer.found):
+        if server.now() < answer.made or not server.site.is_fresh(answer.path, answer.found):
             return False
         write(self.transport, answer.before_date + server.date() + answer.after_date, answer.body)
         if server.access_log is not None:
@@ -295,6 +295,7 @@ class Connection(Protocol):
 
     def _handle(self, request: Request) -> None:
         self._phase = _RESPONDING
+        self._request = request
         self.server.deadlines.clear(self)
         self._exchange = Exchange(
             self,

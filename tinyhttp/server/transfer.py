@@ -128,6 +128,7 @@ class FileTransfer(Transfer):
         """See `Transfer.stop`."""
         super().stop()
         if self._source is not None and not self._source.sent.called:
+            self._transport.forget_file()
             self._source.sent.errback(Gone())
 
     @property
@@ -139,6 +140,8 @@ class FileTransfer(Transfer):
 
     async def _send_span(self, span: Span) -> None:
         await self._wait_for_room()
+        if span.start >= span.stop:
+            return
         if not await self._disk_can_tell(span):
             await super()._send_span(span)
             return

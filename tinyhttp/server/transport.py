@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
     IReadWriteDescriptor,
     ITCPTransport,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -36,10 +37,9 @@ READ = 64 * 1024
 """Octets read at a time."""
 HIGH = 64 * 1024
 """Octets waiting to be sent from which on the producer is asked to pause."""
-SLICE = 2 * 1024 * 1024
+SLICE = 1024 * 1024
 """Octets of a file sent at a time; then others get their turn."""
 
-_DONE = Failure(main.CONNECTION_DONE)  # made once, as it is dear and says nothing else
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, and do not linger at all
 
 
@@ -72,9 +72,9 @@ class SocketTransport:
     """A connected TCP or UNIX socket whose client has ``address``, waited for in ``room``."""
 
     __slots__ = (
-        *("_address", "_buffer", "_buffered", "_closing", "_file", "_half_closed", "_half_closing"),
-        *("_paused", "_producer", "_reactor", "_reading", "_room", "_writing", "connected"),
-        *("protocol", "socket"),
+        *("_address", "_behind_file", "_buffer", "_buffered", "_closing", "_file"),
+        *("_file_is_ready", "_half_closed", "_half_closing", "_paused", "_producer", "_reactor"),
+        *("_reading", "_room", "_writing", "connected", "octets_sent", "protocol", "socket"),
     )
 
     sends_at_once = True
@@ -97,7 +97,10 @@ class SocketTransport:
         self._room = room
         self._buffer: list[bytes | memoryview] = []
         self._buffered = 0  # octets in it
+        self._behind_file: list[bytes | memoryview] = []  # written while it is being sent
         self._file: FileSource | None = None
+        self._file_is_ready = False
+        self.octets_sent = 0
         self._producer: Any = None
         self._paused = False  # the producer was asked to pause
         self._reading = True
@@ -116,6 +119,7 @@ class SocketTransport:
                 sent = self.socket.send(data)
             except OSError:  # no room; or an error, which `doWrite` meets again and reports
                 sent = 0
+            self.octets_sent += sent
             if sent < len(data):
                 self._keep(memoryview(data)[sent:])
 
@@ -128,6 +132,7 @@ class SocketTransport:
                 sent = self.socket.sendmsg(pieces)
             except OSError:
                 sent = 0
+            self.octets_sent += sent
         for piece in pieces:
             if sent < len(piece):
                 self._keep(memoryview(piece)[sent:])
@@ -137,13 +142,22 @@ class SocketTransport:
         """Send ``file`` behind all that was written, and let it know when that is done."""
         assert self._file is None
         self._file = file
-        if not self._buffer:
-            self._send_slice(file)
+        if not self._buffer and self._send_slice(file) is not None:
+            self._wait_for_room(True)  # `doWrite` meets the error again, and reports it
 
     def file_is_ready(self) -> None:
         """Go on with a file that was not ready before."""
+        self._file_is_ready = True
         if self._file is not None and not self._buffer:
             self._wait_for_room(True)
+
+    def forget_file(self) -> None:
+        """Send no more of the file."""
+        if self._file is not None:
+            self._file = None
+            self._buffer += self._behind_file
+            self._behind_file = []
+            self._wait_for_room(bool(self._buffer))
 
     def _is_behind(self) -> bool:
         return self._file is not None or bool(self._buffer)
@@ -151,7 +165,7 @@ class SocketTransport:
     def _keep(self, data: bytes | memoryview) -> None:
         if not self.connected or self._half_closed:
             return
-        self._buffer.append(data)
+        (self._buffer if self._file is None else self._behind_file).append(data)
         self._buffered += len(data)
         self._wait_for_room(True)
         if self._buffered > HIGH and self._producer is not None and not self._paused:
@@ -176,6 +190,7 @@ class SocketTransport:
 
     def _send_buffer(self) -> None:
         sent = self.socket.sendmsg(self._buffer[:64])
+        self.octets_sent += sent
         self._buffered -= sent
         count = 0
         for piece in self._buffer:
@@ -189,8 +204,9 @@ class SocketTransport:
     def _send_slice(self, file: "FileSource") -> Exception | None:
         """Send one slice of ``file``; a bounded one, so that other connections get their turn."""
         count = min(file.stop - file.start, SLICE)
+        self._file_is_ready = False
         if not file.is_ready(count):
-            self._wait_for_room(False)
+            self._wait_for_room(self._file_is_ready)  # it may have been told in the meantime
             return None
         try:
             sent = os.sendfile(self.socket.fileno(), file.descriptor, file.start, count)
@@ -202,6 +218,7 @@ class SocketTransport:
         except OSError as error:
             self._end_file(file, error)
             return None
+        self.octets_sent += sent
         file.start += sent
         if sent == 0:
             self._end_file(file, EOFError())
@@ -213,7 +230,10 @@ class SocketTransport:
 
     def _end_file(self, file: "FileSource", error: Exception | None) -> None:
         self._file = None
+        self._buffer, self._behind_file = self._behind_file, []
         file.done(error)
+        if self._buffer:
+            self._wait_for_room(True)
         if not self._is_behind():
             self._caught_up()
 
@@ -310,7 +330,7 @@ class SocketTransport:
         if not self.connected or self._is_behind() or self._producer is not None:
             return
         if self._closing:
-            self.connectionLost(_DONE)
+            self.connectionLost(connectionDone)
         elif self._half_closing and not self._half_closed:
             self._half_closed = True
             with suppress(OSError):  # if it is gone already, reading will show it
@@ -334,6 +354,7 @@ class SocketTransport:
         self._room.leave(self)
         self.connected = False
         self._buffer.clear()
+        self._behind_file.clear()
         self._file = None
 
     def _lost(self, reason: Failure) -> None:

@@ -12,7 +12,7 @@ __all__ = ["is_resident", "read_at_once", "warm"]
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
-PROBE = 512 * 1024
+PROBE = 256 * 1024
 """Octets from one probe to the next; the kernel reads ahead in runs of about this length."""
 _BLOCK = 128 * 1024
 

@@ -66,6 +66,7 @@ class Site:
         if 0 < found.fresh_until - now <= FRESH:  # more than that: the clock was set back
             return True
         if not self.files.is_unchanged(path, found):
+            found.fresh_until, found.seen = 0, None  # for ever, whatever the clock may say later
             return False
         found.fresh_until = now + FRESH
         return True

@@ -120,12 +120,13 @@ def _bound(bounds: Bounds, top: float, longest: float) -> str:
 
 
 def _figure_at(ratio: float, bounds: Bounds | None, longest: float) -> float:
-    """Return where the figure begins: behind its bar, and not across its bound."""
+    """Return where the figure begins: behind its bar, and not across a line."""
     at = _x(ratio, longest) + (16 if ratio > longest else 7)
-    if bounds is None:
-        return at
-    bound = _x(bounds.must, longest)
-    return bound + 7 if at - 6 < bound < at + 36 else at
+    lines = {1.0, bounds.must} if bounds else {1.0}
+    for line in sorted(_x(line, longest) for line in lines):
+        if at - 6 < line < at + 36:
+            at = line + 7
+    return at
 
 
 def _legend(y: float) -> str:

@@ -706,7 +706,7 @@ def test_a_shrunken_file_ends_the_connection(root: Path, stack: ExitStack) -> No
     assert isinstance(log[0]["error"], Shrunk)
 
 
-@pytest.mark.parametrize("threads", [1, pytest.param(0)])  # fmt: skip
+@pytest.mark.parametrize("threads", [1, 0])
 def test_a_file_that_is_really_cold(root: Path, stack: ExitStack, threads: int) -> None:
     """The kernel is asked to forget it, which it does once it is on the disk."""
     descriptor = os.open(root / "file.bin", os.O_RDONLY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
@@ -19,6 +20,7 @@ from tests.support import (
 )
 from tinyhttp.server.exchange import write
 from tinyhttp.server.server import Server
+from tinyhttp.server.transfer import make_transfer
 
 BIG = bytes(range(256)) * 2000
 
@@ -309,3 +311,47 @@ def test_an_error_is_never_remembered(
     client = Client(server).send(get("/a.txt"))
     disk.complete()
     assert [answer.body for answer in client.answers()] == [b"hello"]
+
+
+# Small parts of large files.
+
+
+@pytest.mark.parametrize(
+    ("span", "is_transferred"),
+    [("5-1004", False), ("0-32767", False), ("0-32768", True), ("-1", False), ("0-0,9-9", True)],
+)
+def test_a_small_part_of_a_large_file_is_read_inline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, span: str, is_transferred: bool
+) -> None:
+    content = bytes(range(256)) * 1000
+    server = make_server(write_tree(tmp_path, {"large.bin": content}))
+    transfers: list[Any] = []
+
+    def noted(*arguments: Any) -> Any:
+        transfers.append(arguments)
+        return make_transfer(*arguments)
+
+    monkeypatch.setattr("tinyhttp.server.exchange.make_transfer", noted)
+    client = Client(server)
+    for _ in range(2):  # and as it is remembered
+        client.send(get("/large.bin", f"Range: bytes={span}"))
+    first, second = client.answers()
+    assert first.status == second.status == 206
+    assert first.body == second.body
+    if "," not in span:
+        start, stop = (-1, None) if span == "-1" else (int(n) for n in span.split("-"))
+        assert first.body == content[start : None if stop is None else stop + 1]
+    assert bool(transfers) is is_transferred
+    _ = server.stop()
+
+
+def test_a_small_part_that_the_disk_has_to_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then, or if it is not all there, it is a transfer like any other."""
+    server = make_server(write_tree(tmp_path, {"large.bin": b"x" * 200_000}))
+    for known in (None, b"x" * 999):
+        monkeypatch.setattr("tinyhttp.server.exchange.read_at_once", lambda *_, known=known: known)
+        client = Client(server).send(get("/large.bin", "Range: bytes=0-999"))
+        assert [answer.body for answer in client.answers()] == [b"x" * 1000]
+    _ = server.stop()

@@ -465,7 +465,7 @@ def test_an_unforeseen_exception(
     other, victim = Client(server), Client(server).send(b"")
     with monkeypatch.context() as patch:
         patch.setattr("tinyhttp.server.exchange.answer", broken)
-        victim.send(get("/a.txt") + get("/b.txt"))
+        victim.send(get("/a.txt", "Host: victim") + get("/b.txt"))  # an answer not given before
         if held:
             disk.complete()
     (answer,) = victim.answers()

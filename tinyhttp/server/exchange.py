@@ -15,8 +15,9 @@ from ..core.answer import answer, check_method
 from ..core.path import SitePath, resolve
 from ..core.request import Head, Request
 from ..core.resource import File, Missing, Resource
-from ..core.response import Refused, Response, render_head
+from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
+from ..site.residency import read_at_once
 from .memo import Remembered
 from .transfer import Gone, Transfer, make_transfer
 
@@ -28,6 +29,9 @@ __all__ = ["Exchange", "write"]
 JOINED: Final = 8 * 1024
 """Octets of a body up to which it is cheaper to copy it behind its head than to hand over two."""
 
+SMALL_PART: Final = 32 * 1024
+"""Octets up to which a part of a large file is read inline, if it is in the kernel's memory."""
+
 _log = Logger()
 
 
@@ -37,6 +41,19 @@ def write(transport: Any, head: bytes, body: bytes) -> None:
         transport.writeSequence((head, body))
     else:
         transport.write(head + body)
+
+
+def _in_memory(body: Body) -> Body:
+    """Return ``body`` as octets, if it is a small part of a file that needs no waiting for."""
+    if isinstance(body, bytes) or len(body) > 1:
+        return body
+    span = body[0]
+    if isinstance(span, bytes) or span.stop - span.start > SMALL_PART:
+        return body
+    octets = read_at_once(span.file.descriptor, span.stop - span.start, span.start)
+    if octets is None or len(octets) < span.stop - span.start:
+        return body
+    return octets
 
 
 def _is_of_the_future(resource: Resource, now: float) -> bool:
@@ -107,7 +124,7 @@ class Exchange:
         connection = self._connection
         before_date, after_date = render_head(response, connection.connection_field(self._request))
         head = before_date + self._server.date() + after_date
-        body = b"" if self._is_head else response.body
+        body = b"" if self._is_head else _in_memory(response.body)
         if isinstance(body, bytes):
             write(connection.transport, head, body)
             self._remember(before_date, after_date, body)

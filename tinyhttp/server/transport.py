@@ -157,7 +157,10 @@ class SocketTransport:
             self._file = None
             self._buffer += self._behind_file
             self._behind_file = []
-            self._wait_for_room(bool(self._buffer))
+            if self._buffer:
+                self._wait_for_room(True)
+            else:
+                self._caught_up()
 
     def _is_behind(self) -> bool:
         return self._file is not None or bool(self._buffer)

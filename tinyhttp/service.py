@@ -208,6 +208,7 @@ class FileService(Service):
         self._plain = plain_transport
         self._listening = False
         self._started = False
+        self._is_running = False
         self._problem = ""
         self._stopping = False
 
@@ -254,7 +255,7 @@ class FileService(Service):
             else:
                 self._acceptors.append(acceptor)
         self._ports.append(port)
-        if self._started:
+        if self._is_running:
             self._log_address(port)
 
     def _log_address(self, port: IListeningPort) -> None:
@@ -265,6 +266,7 @@ class FileService(Service):
     def _running(self) -> None:
         """From now on a signal is heeded, so whoever waits for these lines may send one."""
         self._take_signals()
+        self._is_running = True
         for port in self._ports:
             self._log_address(port)
 

@@ -177,6 +177,9 @@ class AccessLog:
 
     def _written(self, result: Failure | None, count: int) -> None:
         self._write_under_way = None
+        if self._finished.called:  # it was given up
+            self._close_descriptor()
+            return
         if isinstance(result, Failure):
             self._count_lost(result, count)
         elif self._failing:
@@ -197,6 +200,10 @@ class AccessLog:
             self._failing = True
             _log.error("the access log can't be written, lines are lost: {error}", error=error)
 
+    def _close_descriptor(self) -> None:
+        if self._descriptor > 2:
+            os.close(self._descriptor)
+
     def _finish(self) -> None:
         if self._finished.called:
             return
@@ -205,8 +212,8 @@ class AccessLog:
             self._patience = None
         if self.lost:
             _log.warn("{lost} lines of the access log were lost", lost=self.lost)
-        if self._descriptor > 2 and self._write_under_way is None:
-            os.close(self._descriptor)
+        if self._write_under_way is None:
+            self._close_descriptor()
         self._disk.rest()
         self._finished.callback(None)
 

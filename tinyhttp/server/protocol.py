@@ -162,7 +162,7 @@ class Connection(Protocol):
     def _repeat(self, data: bytes) -> bool:
         """Answer ``data`` if it is one whole head whose answer is remembered; return whether."""
         server = self.server
-        if data.find(b"\r\n\r\n") != len(data) - 4 or len(data) > server.limits.head:
+        if not 0 <= data.find(b"\r\n\r\n") == len(data) - 4 < server.limits.head - 3:
             return False
         try:
             head = server.heads.read(data)

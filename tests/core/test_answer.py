@@ -225,7 +225,7 @@ class TestRedirect:
             | st.binary(min_size=1, max_size=5).filter(lambda name: not {0, 0x2F} & set(name)),
             min_size=1,
             max_size=4,
-        ).map(tuple[bytes, ...]),
+        ).map(tuple),
         query=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=20),
     )
     def test_it_never_names_another_host(self, segments: tuple[bytes, ...], query: str) -> None:

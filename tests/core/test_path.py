@@ -26,7 +26,7 @@ RAW_PATHS = HOSTILE | PLAIN
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: name not in (b".", b"..") and not {0, 0x2F} & set(name)
 )
-SITE_PATHS = st.builds(SitePath, st.lists(NAMES, max_size=5).map(tuple[bytes, ...]), st.booleans())
+SITE_PATHS = st.builds(SitePath, st.lists(NAMES, max_size=5).map(tuple), st.booleans())
 
 
 def names(*segments: bytes, directory: bool = False) -> SitePath:

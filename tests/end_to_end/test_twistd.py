@@ -2,9 +2,11 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -402,8 +404,11 @@ def test_a_daemon_serves_and_stops(site: Path, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     with Daemon(int(pidfile.read_text())) as daemon:
-        listening = re.search(r"listening on port (\d+) ", logfile.read_text())
-        assert listening is not None, "the command returns only once the port is open"
+        # The port is open when the command returns; the line follows when the reactor runs.
+        limit = time.monotonic() + PATIENCE
+        while not (listening := re.search(r"listening on port (\d+) ", logfile.read_text())):
+            assert time.monotonic() < limit, logfile.read_text()
+            select.select((), (), (), 0.01)
         port = int(listening[1])
         assert fetch(port)[1] == PAGE
         daemon.send(signal.SIGTERM)

@@ -5,6 +5,7 @@ import errno
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,35 @@ def pages_in_memory(descriptor: int) -> int:
     return sum(page & 1 for page in pages)
 
 
+def is_forgotten(descriptor: int) -> bool:
+    """Return whether the kernel has dropped the file from its memory, as it is asked to."""
+    for _ in range(100):  # a page that somebody is busy with stays
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        if pages_in_memory(descriptor) == 0:
+            return True
+    return False
+
+
+def of_a_cold_file(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test of `cold`, which is tried again with the file dropped anew.
+
+    A disk may have fetched a page before one can look away, which no test can prevent. That
+    happens now and then; what is wrong with the code happens each time.
+    """
+
+    @wraps(test)
+    def patient(cold: int, **arguments: Any) -> None:
+        for _ in range(30):
+            try:
+                return test(cold, **arguments)
+            except AssertionError:
+                assert is_forgotten(cold)
+        return test(cold, **arguments)
+
+    return patient
+
+
 @pytest.fixture
 def cold(path: Path) -> Iterator[int]:
     """A descriptor of a file that the kernel was asked to drop from its memory.
@@ -62,14 +92,13 @@ def cold(path: Path) -> Iterator[int]:
     """
     descriptor = os.open(path, os.O_RDONLY)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)  # nothing is read ahead
-    for _ in range(100):  # a page that somebody is busy with stays
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        if pages_in_memory(descriptor) == 0:
-            break
-    else:
+    if not is_forgotten(descriptor):
         os.close(descriptor)
         pytest.skip("this file system keeps its pages in memory, as tmpfs does")
+    looks = [read_at_once(descriptor, 1, place) for place in range(0, len(CONTENT), PAGE)]
+    if all(look is not None for look in looks) or not is_forgotten(descriptor):
+        os.close(descriptor)
+        pytest.skip("this disk has fetched every octet before one could look away")
     yield descriptor
     os.close(descriptor)
 
@@ -157,6 +186,7 @@ def test_a_closed_descriptor_is_an_error(path: Path) -> None:
 
 
 @tells
+@of_a_cold_file
 def test_reading_at_once_does_not_wait_for_the_disk(cold: int) -> None:
     assert read_at_once(cold, 1, 0) is None
     assert os.pread(cold, 1, 512 * KIB) == CONTENT[512 * KIB : 512 * KIB + 1]
@@ -165,6 +195,7 @@ def test_reading_at_once_does_not_wait_for_the_disk(cold: int) -> None:
 
 
 @tells
+@of_a_cold_file
 def test_what_is_read_at_once_ends_where_memory_ends(cold: int) -> None:
     assert len(os.pread(cold, PAGE, 0)) == PAGE
     block = read_at_once(cold, 1024 * KIB, 0)
@@ -198,11 +229,13 @@ def test_a_file_just_written_is_resident(file: int, offset: int, count: int) -> 
 
 @tells
 @pytest.mark.parametrize(("offset", "count"), [(0, 1), (0, 1024 * KIB), (700 * KIB, 9)])
+@of_a_cold_file
 def test_a_file_that_was_dropped_is_not(cold: int, offset: int, count: int) -> None:
     assert not is_resident(cold, offset, count)
 
 
 @tells
+@of_a_cold_file
 def test_nothing_is_always_resident(cold: int) -> None:
     assert is_resident(cold, 0, 0)
     assert is_resident(cold, 5000, 0)
@@ -220,6 +253,7 @@ def test_nothing_is_always_resident(cold: int) -> None:
     ],
     ids=["all", "not the first", "not the second", "not the fourth", "not the last"],
 )
+@of_a_cold_file
 def test_its_ends_and_one_in_each_probe_are_looked_at(
     cold: int, probe: None, read: Sequence[int], resident: bool
 ) -> None:
@@ -272,6 +306,7 @@ def test_the_places_looked_at(
 
 
 @tells
+@of_a_cold_file
 def test_what_was_warmed_is_resident(cold: int) -> None:
     assert not is_resident(cold, 0, 1024 * KIB)
     warm(cold, 0, 1024 * KIB)
@@ -280,6 +315,7 @@ def test_what_was_warmed_is_resident(cold: int) -> None:
 
 
 @tells
+@of_a_cold_file
 def test_only_what_was_asked_for_is_warmed(cold: int) -> None:
     warm(cold, 256 * KIB, 128 * KIB)
     assert is_resident(cold, 256 * KIB, 128 * KIB)

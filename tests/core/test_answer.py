@@ -39,6 +39,7 @@ class Memory:
     """An open file whose octets are in memory."""
 
     descriptor = -1
+    in_memory = (0, 0, 0.0)
 
     def __init__(self, content: bytes):
         self._content = content

@@ -839,7 +839,7 @@ LINES = [
 
 def known(reader: HeadReader) -> dict[bytes, int]:
     """Return what ``reader`` remembers of lines: how much that is cannot be seen from outside."""
-    return reader._known
+    return reader._lines
 
 
 def verdict(reader: HeadReader, data: bytes) -> Head | int:
@@ -991,7 +991,7 @@ class TestHeadReader:
     def test_noted_fields(self, lines: list[bytes], fields: dict[bytes, bytes]) -> None:
         reader = HeadReader(LIMITS)
         for _ in range(2):
-            assert noted_fields(reader.read(head(*lines))) == fields
+            assert noted_fields(reader.read(head(*lines)).noted) == fields
 
     def test_noted_fields_are_fields_of_the_request_as_well(self) -> None:
         request = read(head(b"User-Agent: a", b"Referer: b", b"Cookie: c"))

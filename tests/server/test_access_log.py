@@ -43,7 +43,8 @@ def line(request: bytes = b"GET / HTTP/1.1", **changes: Any) -> bytes:
         "agent": None,
         **changes,
     }
-    return combined(**arguments)
+    client, timestamp = arguments.pop("client"), arguments.pop("timestamp")
+    return b"%s - - [%s] %s" % (client, timestamp, combined(**arguments))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_the_time_in_brackets_is_that_of_the_clock(
 ) -> None:
     """Made once a second."""
     for _ in range(3):
-        log.answered(b"a", b"b", 200, 1, {})
+        log.answered(b"a", b"b", 200, 1, ())
         reactor.advance(0.75)
     assert log.close().called
     assert path.read_bytes().splitlines() == [
@@ -208,7 +209,7 @@ def test_the_time_in_brackets_is_that_of_the_clock(
 def test_the_clock_is_the_systems_unless_told_otherwise(reactor: FakeReactor, path: Path) -> None:
     log = AccessLog(reactor, make_disk(reactor, 0), os.open(path, os.O_WRONLY | os.O_CREAT))
     before = format_timestamp(int(time.time()))
-    log.answered(b"a", b"b", 200, 1, {})
+    log.answered(b"a", b"b", 200, 1, ())
     after = format_timestamp(int(time.time()))
     assert log.close().called
     stamp = path.read_bytes().partition(b"[")[2].partition(b"]")[0]

@@ -1,6 +1,6 @@
 """What is said again from memory is what would have been said, and only while that is so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.support import (
     write_tree,
 )
 from tinyhttp.core.path import SitePath
-from tinyhttp.core.request import Limits
+from tinyhttp.core.request import Limits, noted_fields
 from tinyhttp.core.resource import Missing
 from tinyhttp.server.exchange import Exchange
 from tinyhttp.server.memo import Memo, Remembered
@@ -140,9 +140,10 @@ class Log:
         self.told: list[tuple[bytes, int, int, bytes | None, bytes | None]] = []
 
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, fields: Mapping[bytes, bytes]
+        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
     ) -> None:
         assert client == b"192.0.2.1"
+        fields = noted_fields(noted)
         referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
         self.told.append((line, status, octets, referer, agent))
 
@@ -167,10 +168,10 @@ NOT_REPEATED = frozenset(
 
 
 def is_repeated(case: Case) -> bool:
-    """Return whether an answer is remembered: to one whole GET without a body, about a path."""
+    """Return whether an answer is remembered: to one GET without a body, about a path."""
     return (
         case.name not in NOT_REPEATED
-        and case.request.startswith(b"GET ")
+        and case.request.removeprefix(b"\r\n").startswith(b"GET ")
         and case.request.find(b"\r\n\r\n") == len(case.request) - 4
         and case.status in (200, 206, 301, 304, 403, 404, 406, 412, 416)
     )

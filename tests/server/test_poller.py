@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from tinyhttp.server.poller import EVENTS, Poller, ReactorPoller, make_poller
+from tinyhttp.server import poller as the_module
+from tinyhttp.server.poller import EVENTS, LOOKS, Poller, ReactorPoller, make_poller
 
 from .sockets import SocketReactor, until
 
@@ -108,6 +109,12 @@ def closing(poller: Poller | ReactorPoller, member: Member) -> Callable[[], None
             member.socket.close()
 
     return close
+
+
+@pytest.fixture(autouse=True)
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not dealt with is not told of again at once."""
+    monkeypatch.setattr(the_module, "LOOKS", 1)
 
 
 # Membership.
@@ -235,10 +242,14 @@ def test_each_hears_of_its_own(
 
 
 def test_more_than_are_dealt_with_in_one_go(
-    reactor: SocketReactor, poller: Poller, pair: Callable[[], Pair]
+    reactor: SocketReactor,
+    poller: Poller,
+    pair: Callable[[], Pair],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others of the reactor have their turn between; and nobody is forgotten."""
-    assert EVENTS == 256
+    assert EVENTS * LOOKS == 256
+    monkeypatch.setattr(the_module, "LOOKS", LOOKS)
     pairs = [pair() for _ in range(600)]
     for member, far in pairs:
         member.on_read = lambda m=member: m.socket.recv(1) and None  # type: ignore[misc]
@@ -249,6 +260,52 @@ def test_more_than_are_dealt_with_in_one_go(
         counts.append(sum(len(member.told) for member, _ in pairs))
     assert counts == [256, 512, 600]
     assert all(member.told == ["read"] for member, _ in pairs)
+
+
+@pytest.mark.parametrize("times", [1, 2, 4, 9])
+def test_what_happens_meanwhile_is_dealt_with_in_the_same_turn(
+    reactor: SocketReactor,
+    poller: Poller,
+    pair: Callable[[], Pair],
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+) -> None:
+    """A client that sends its next request at once need not wait for the reactor's turn."""
+    monkeypatch.setattr(the_module, "LOOKS", LOOKS)
+    member, far = pair()
+    poller.join(member)
+    left = times
+
+    def answer() -> None:
+        nonlocal left
+        member.socket.recv(1)
+        left -= 1
+        if left:
+            far.send(b"x")
+
+    member.on_read = answer
+    far.send(b"x")
+    turns = 0
+    while reactor.poll():
+        turns += 1
+    assert member.told == ["read"] * times
+    assert turns == -(-times // LOOKS)
+
+
+def test_one_that_leaves_last_ends_the_turn(
+    reactor: SocketReactor,
+    poller: Poller,
+    pair: Callable[[], Pair],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(the_module, "LOOKS", LOOKS)
+    member, far = pair()
+    poller.join(member)
+    member.on_read = closing(poller, member)
+    far.send(b"x")
+    reactor.poll()
+    assert member.told == ["read"]
+    assert reactor.readers == []
 
 
 # The ends of connections.

@@ -96,11 +96,11 @@ def test_media_types_are_an_option(root: Path) -> None:
 
 
 def test_the_date_moves_with_the_clock(server: Server, reactor: FakeReactor) -> None:
-    assert server.date() == b"Mon, 21 Sep 2026 14:13:20 GMT"
+    assert server.date(reactor.seconds()) == b"Mon, 21 Sep 2026 14:13:20 GMT"
     reactor.advance(0.75)
-    assert server.date() == b"Mon, 21 Sep 2026 14:13:20 GMT"
+    assert server.date(reactor.seconds()) == b"Mon, 21 Sep 2026 14:13:20 GMT"
     reactor.advance(0.25)
-    assert server.date() == b"Mon, 21 Sep 2026 14:13:21 GMT"
+    assert server.date(reactor.seconds()) == b"Mon, 21 Sep 2026 14:13:21 GMT"
     client = Client(server).send(get("/a.txt"))
     assert client.answers()[0]["Date"] == "Mon, 21 Sep 2026 14:13:21 GMT"
 

@@ -205,6 +205,7 @@ def test_a_file_that_is_replaced(path: Path, file: SharedFile) -> None:
 def test_a_disk_that_fails() -> None:
     class Broken:
         descriptor = -1
+        in_memory = (0, 0, 0.0)
         held = 0
 
         def hold(self) -> None:

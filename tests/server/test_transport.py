@@ -24,7 +24,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface.verify import verifyObject
 
 from tinyhttp.server import transport
-from tinyhttp.server.poller import Poller
+from tinyhttp.server.poller import LOOKS, Poller
 from tinyhttp.server.transport import HIGH, SocketTransport, twisted_address
 
 from .sockets import (
@@ -81,9 +81,9 @@ class Part:
         self.ends: list[object] = []
         self.then: Callable[[], None] = lambda: None
 
-    def is_ready(self, count: int) -> bool:
+    def count_ready(self, count: int) -> int:
         self.asked.append(count)
-        return self.ready
+        return count if self.ready else 0
 
     def done(self, error: Exception | None) -> None:
         self.ends.append(error if error is None else type(error))
@@ -901,9 +901,9 @@ def test_others_get_their_turn_between_slices(content: int) -> None:
             reactor.poll()
             answers += 1
             assert len(protocol.received) == answers
-            assert part.start - before <= 100_000
+            assert part.start - before <= LOOKS * 100_000
             until(lambda: not fast.read())
-        assert answers >= 10
+        assert answers >= 5
         until(lambda: len(other.received) == answers, other.read)
         until(lambda: len(fast.received) == 2_000_000, reactor.poll, fast.read)
         assert fast.received == CONTENT
@@ -1008,12 +1008,12 @@ def test_a_file_that_is_ready_at_once(link: Link, content: int) -> None:
     """Told while it is asked, by a disk that is not waited for."""
 
     class AtOnce(Part):
-        def is_ready(self, count: int) -> bool:
-            super().is_ready(count)
+        def count_ready(self, count: int) -> int:
+            super().count_ready(count)
             if len(self.asked) == 1:
                 link.transport.file_is_ready()
-                return False
-            return True
+                return 0
+            return count
 
     part = AtOnce(content, 0, 5000)
     link.transport.send_file(part)

@@ -827,7 +827,7 @@ def test_a_replaced_file_is_noticed_although_size_and_time_stay(
 
 @pytest.mark.parametrize(
     ("size", "in_memory"),
-    [(0, True), (1, True), (131_071, True), (131_072, True), (131_073, False), (1_000_000, False)],
+    [(0, True), (1, True), (65_535, True), (65_536, True), (65_537, False), (1_000_000, False)],
 )
 def test_small_files_are_read_whole_and_large_ones_are_kept_open(
     open_files: OpenFiles,
@@ -836,7 +836,7 @@ def test_small_files_are_read_whole_and_large_ones_are_kept_open(
     size: int,
     in_memory: bool,
 ) -> None:
-    assert SMALL == 131_072
+    assert SMALL == 65_536
     content = (b"0123456789" * 100_001)[:size]
     write_tree(root, {"a.bin": content})
     with found(open_files(), "/a.bin") as result:

@@ -68,10 +68,12 @@ def test_holders_may_come_and_go(shared: SharedFile) -> None:
 def test_it_is_closed_once_although_its_number_is_given_to_another(
     shared: SharedFile, path: Path
 ) -> None:
+    number = shared.descriptor
     shared.let_go()
+    assert shared.descriptor == -1, "it can be seen that it is closed"
     stranger = os.open(path, os.O_RDONLY)
     try:
-        assert stranger == shared.descriptor, "the system gives the lowest free number"
+        assert stranger == number, "the system gives the lowest free number"
         shared.let_go()  # a mistake, which must not hit the stranger
         assert os.pread(stranger, 4, 0) == b"0123"
     finally:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tinyhttp.site import residency
-from tinyhttp.site.residency import is_resident, read_at_once, warm
+from tinyhttp.site.residency import read_at_once, resident, warm
 
 PAGE = mmap.PAGESIZE
 KIB = 1024
@@ -140,7 +140,7 @@ def test_a_system_without_the_flag_knows_nothing(
     monkeypatch.setattr(os, "preadv", unasked)
     with path.open("rb") as file:
         assert read_at_once(file.fileno(), 1, 0) is None
-        assert not is_resident(file.fileno(), 0, 1)
+        assert resident(file.fileno(), 0, 1) == 0
 
 
 def failing(error: int) -> Callable[..., int]:
@@ -162,7 +162,7 @@ def test_a_file_system_that_refuses_knows_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(os, "preadv", failing(error))
         assert read_at_once(file, 1, 0) is None
-        assert not is_resident(file, 0, 1)
+        assert resident(file, 0, 1) == 0
     assert read_at_once(file, 1, 0) == b"\x00"
 
 
@@ -224,42 +224,41 @@ def test_the_distance_of_the_looks_is_that_of_reading_ahead() -> None:
     [(0, 0), (0, 1), (0, 1024 * KIB), (5, 700 * KIB), (1024 * KIB - 1, 1), (1024 * KIB, 0)],
 )
 def test_a_file_just_written_is_resident(file: int, offset: int, count: int) -> None:
-    assert is_resident(file, offset, count)
+    assert resident(file, offset, count) == count
 
 
 @tells
 @pytest.mark.parametrize(("offset", "count"), [(0, 1), (0, 1024 * KIB), (700 * KIB, 9)])
 @of_a_cold_file
 def test_a_file_that_was_dropped_is_not(cold: int, offset: int, count: int) -> None:
-    assert not is_resident(cold, offset, count)
+    assert resident(cold, offset, count) == 0
 
 
 @tells
 @of_a_cold_file
 def test_nothing_is_always_resident(cold: int) -> None:
-    assert is_resident(cold, 0, 0)
-    assert is_resident(cold, 5000, 0)
+    assert resident(cold, 0, 0) == resident(cold, 5000, 0) == 0
 
 
 @tells
 @pytest.mark.parametrize(
-    ("read", "resident"),
+    ("read", "expected"),
     [
-        ((0, 256 * KIB, 512 * KIB, 768 * KIB, 1024 * KIB - 1), True),
-        ((256 * KIB, 512 * KIB, 768 * KIB, 1024 * KIB - 1), False),
-        ((0, 512 * KIB, 768 * KIB, 1024 * KIB - 1), False),
-        ((0, 256 * KIB, 512 * KIB, 1024 * KIB - 1), False),
-        ((0, 256 * KIB, 512 * KIB, 768 * KIB), False),
+        ((0, 256 * KIB, 512 * KIB, 768 * KIB, 1024 * KIB - 1), 1024 * KIB),
+        ((256 * KIB, 512 * KIB, 768 * KIB, 1024 * KIB - 1), 0),
+        ((0, 512 * KIB, 768 * KIB, 1024 * KIB - 1), 0),
+        ((0, 256 * KIB, 512 * KIB, 1024 * KIB - 1), 512 * KIB),
+        ((0, 256 * KIB, 512 * KIB, 768 * KIB), 768 * KIB),
     ],
     ids=["all", "not the first", "not the second", "not the fourth", "not the last"],
 )
 @of_a_cold_file
 def test_its_ends_and_one_in_each_probe_are_looked_at(
-    cold: int, probe: None, read: Sequence[int], resident: bool
+    cold: int, probe: None, read: Sequence[int], expected: int
 ) -> None:
     for place in read:
         os.pread(cold, 1, place)
-    assert is_resident(cold, 0, 1024 * KIB) is resident
+    assert resident(cold, 0, 1024 * KIB) == expected
 
 
 def places_looked_at(
@@ -275,7 +274,7 @@ def places_looked_at(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "preadv", note)
-        assert is_resident(file, offset, count)
+        assert resident(file, offset, count) == count
     return looks
 
 
@@ -308,9 +307,9 @@ def test_the_places_looked_at(
 @tells
 @of_a_cold_file
 def test_what_was_warmed_is_resident(cold: int) -> None:
-    assert not is_resident(cold, 0, 1024 * KIB)
+    assert resident(cold, 0, 1024 * KIB) == 0
     warm(cold, 0, 1024 * KIB)
-    assert is_resident(cold, 0, 1024 * KIB)
+    assert resident(cold, 0, 1024 * KIB) == 1024 * KIB
     assert read_at_once(cold, 1024 * KIB, 0) == CONTENT
 
 
@@ -318,9 +317,9 @@ def test_what_was_warmed_is_resident(cold: int) -> None:
 @of_a_cold_file
 def test_only_what_was_asked_for_is_warmed(cold: int) -> None:
     warm(cold, 256 * KIB, 128 * KIB)
-    assert is_resident(cold, 256 * KIB, 128 * KIB)
-    assert not is_resident(cold, 0, 1)
-    assert not is_resident(cold, 1024 * KIB - 1, 1)
+    assert resident(cold, 256 * KIB, 128 * KIB) == 128 * KIB
+    assert resident(cold, 0, 1) == 0
+    assert resident(cold, 1024 * KIB - 1, 1) == 0
 
 
 def blocks_read(

@@ -104,7 +104,7 @@ ChangeBefore: TypeAlias = Callable[[Iterator[Step]], None]
 # Files that stand still.
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, 131_072])
+@pytest.mark.parametrize("size", [0, 1, 5000, 65_536])
 def test_a_small_file_is_read_whole(write: Write, open_file: Open, path: Path, size: int) -> None:
     write(b"x" * size, 0)
     snapshot = take_snapshot(open_file())
@@ -114,7 +114,7 @@ def test_a_small_file_is_read_whole(write: Write, open_file: Open, path: Path, s
     assert identity(snapshot.stat) == identity(path.stat())
 
 
-@pytest.mark.parametrize("size", [131_073, 10**12])
+@pytest.mark.parametrize("size", [65_537, 10**12])
 def test_of_a_large_file_only_the_state_is_taken(
     write: Write, open_file: Open, reads: list[tuple[int, int]], path: Path, size: int
 ) -> None:
@@ -133,11 +133,11 @@ def test_a_small_file_is_read_once(
     """To its end, as it may have grown, but not much further."""
     write(b"hello", 0)
     take_snapshot(open_file())
-    assert reads == [(131_073, 0), (131_068, 5)]
+    assert reads == [(65_537, 0), (65_532, 5)]
 
 
-def test_small_is_128_kib() -> None:
-    assert SMALL == 131_072
+def test_small_is_64_kib() -> None:
+    assert SMALL == 65_536
 
 
 @pytest.mark.parametrize(
@@ -228,10 +228,10 @@ def test_one_that_grows_past_small_is_large(
 ) -> None:
     write(b"hello", 0)
     file = open_file()
-    before_each_read(iter([lambda: write(b"x" * 131_073, 1)]))
+    before_each_read(iter([lambda: write(b"x" * 65_537, 1)]))
     snapshot = take_snapshot(file)
     assert snapshot.content is None
-    assert snapshot.size == 131_073
+    assert snapshot.size == 65_537
     assert snapshot.stat.st_mtime_ns == MTIME + 10**9
 
 
@@ -253,12 +253,12 @@ def test_one_that_grows_to_just_small_is_small(
 ) -> None:
     write(b"hello", 0)
     file = open_file()
-    before_each_read(iter([lambda: write(b"x" * 131_072, 1)]))
-    assert take_snapshot(file).content == b"x" * 131_072
+    before_each_read(iter([lambda: write(b"x" * 65_536, 1)]))
+    assert take_snapshot(file).content == b"x" * 65_536
 
 
-@pytest.mark.parametrize("after", [b"HI", b"", b"x" * 131_073], ids=["small", "empty", "large"])
-@pytest.mark.parametrize("before", [b"hello", b"y" * 131_073], ids=["small", "large"])
+@pytest.mark.parametrize("after", [b"HI", b"", b"x" * 65_537], ids=["small", "empty", "large"])
+@pytest.mark.parametrize("before", [b"hello", b"y" * 65_537], ids=["small", "large"])
 def test_whenever_it_changes_content_and_state_agree(
     write: Write, open_file: Open, outcomes: Outcomes, before: bytes, after: bytes
 ) -> None:
@@ -273,7 +273,7 @@ def test_whenever_it_changes_content_and_state_agree(
     results = outcomes(lambda: write(before, 0), lambda: write(after, 1), look)
 
     def as_snapshot(content: bytes, mtime: int) -> tuple[bytes | None, int, int, bool]:
-        kept = content if len(content) <= 131_072 else None
+        kept = content if len(content) <= 65_536 else None
         return kept, len(content), mtime, False
 
     old, new = as_snapshot(before, MTIME), as_snapshot(after, MTIME + 10**9)
@@ -323,7 +323,7 @@ def test_torn_content_stays_torn(write: Write, open_file: Open) -> None:
     assert snapshot.torn
 
 
-@pytest.mark.parametrize("size", [131_073, 1_048_576, 2_500_000])
+@pytest.mark.parametrize("size", [65_537, 1_048_576, 2_500_000])
 def test_the_digest_of_a_large_file_is_of_all_of_it(
     write: Write, open_file: Open, size: int
 ) -> None:

@@ -8,6 +8,7 @@ next request would begin is doubtful as well. Nothing but `Refused` is raised fo
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
@@ -103,8 +104,9 @@ _MEANING = {
 }
 """What is not here is checked and dropped, so nothing behind the parser can depend on it."""
 
-_KNOWN_LINES = 4096
-_KNOWN_LENGTH = 512
+_KNOWN = 4096
+_KNOWN_LINE = 512
+_KNOWN_HEAD = 1024
 
 
 def find_head_end(buffer: bytes | bytearray, scanned: int, limits: Limits) -> int:
@@ -152,47 +154,71 @@ class HeadReader:
     """Reads heads within ``limits``.
 
     Most field lines are the same from one request to the next, so those that were found valid are
-    remembered with what they mean to us: a look-up takes a tenth of the time of another check.
+    remembered with what they mean to us: a look-up takes a tenth of the time of another check. A
+    head of nothing but known fields is likely to come again as well, and remembered whole.
     """
 
     def __init__(self, limits: Limits):
         self._limits = limits
-        self._known: dict[bytes, int] = {}
+        self._lines: dict[bytes, int] = {}
+        self._heads: dict[bytes, Head] = {}
+
+    def read_whole(self, data: bytes) -> Head | None:
+        """Return what `read` does if ``data`` is one head and nothing else, ``None`` if not.
+
+        ``None`` as well for a head that is refused, with which the caller does what it does with
+        pieces of one: it finds out again, and why.
+        """
+        head = self._heads.get(data)
+        if head is None and 0 <= data.find(b"\r\n\r\n") == len(data) - 4 < self._limits.head - 3:
+            with suppress(Refused):
+                return self.read(data)
+        return head
 
     def read(self, head: bytes) -> Head:
         """Return what matters in ``head``, which goes up to and including its empty line.
 
         Raises `Refused`: 400 for a malformed field line, 431 for too many of them.
         """
+        known = self._heads.get(head)
+        if known is not None:
+            return known
         lines = head[:-4].split(b"\r\n")
         if len(lines) - 1 > self._limits.fields:
             raise Refused(431, "There are too many header fields.")
         decisive = [lines.pop(0)]
         noted = []
-        known = self._known
+        meanings = self._lines
+        new = len(head) > _KNOWN_HEAD
         for line in lines:
-            meaning = known.get(line)
+            meaning = meanings.get(line)
             if meaning is None:
+                new = True
                 meaning = self._look_at(line)
             if meaning == _DECISIVE:
                 decisive.append(line)
             elif meaning == _NOTED:
                 noted.append(line)
-        return Head(tuple(decisive), tuple(noted))
+        result = Head(tuple(decisive), tuple(noted))
+        if not new:
+            if len(self._heads) >= _KNOWN:
+                self._heads.clear()  # what is frequent is back within a few requests
+            self._heads[head] = result
+        return result
 
     def _look_at(self, line: bytes) -> int:
         name, _ = field_line(line)
         meaning = _MEANING.get(name, _IDLE)
-        if len(line) <= _KNOWN_LENGTH:
-            if len(self._known) >= _KNOWN_LINES:
-                self._known.clear()  # what is frequent is back within a few requests
-            self._known[line] = meaning
+        if len(line) <= _KNOWN_LINE:
+            if len(self._lines) >= _KNOWN:
+                self._lines.clear()
+            self._lines[line] = meaning
         return meaning
 
 
-def noted_fields(head: Head) -> dict[bytes, bytes]:
-    """Return the fields of ``head`` that the log wants, by name in lower case."""
-    return _fields(head.noted)
+def noted_fields(noted: tuple[bytes, ...]) -> dict[bytes, bytes]:
+    """Return the fields in `Head.noted`, by name in lower case."""
+    return _fields(noted)
 
 
 def parse(head: Head) -> Request:

@@ -30,6 +30,10 @@ class OpenFile(Protocol):
     """
 
     descriptor: int
+    """-1 once it is closed."""
+    in_memory: tuple[int, int, float]
+    """Offset and length of what was last seen to be in the kernel's memory, and when that was
+    (``time.monotonic``)."""
 
     def hold(self) -> None:
         """Keep the descriptor open until a matching ``let_go``."""

@@ -7,7 +7,7 @@ lost is counted and told to the ordinary log.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import gmtime, time
 
 from twisted.internet.defer import Deferred
@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..core.request import noted_fields
 from .disk import Disk
 
 __all__ = ["AccessLog", "LinesLost", "combined", "format_timestamp"]
@@ -28,6 +29,9 @@ PATIENCE = 5.0
 MAX_FIELD = 4096
 """Octets of a request line or field that are logged."""
 
+_SAID = 1024
+_SAID_LENGTH = 1024
+
 # Whatever could end a line, a quoted string or a terminal's patience.
 _UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -36,22 +40,18 @@ _log = Logger()
 
 
 def combined(
-    client: bytes,
-    timestamp: bytes,
     line: bytes,
     status: int,
     octets: int,
     referer: bytes | None,
     agent: bytes | None,
 ) -> bytes:
-    r"""Return a line in the combined format, its end included.
+    r"""Return what follows the time in a line of the combined format, its end included.
 
     ``octets`` are those of the body that were handed to the transport. Control characters,
     quotes, backslashes and everything beyond ASCII are written as ``\xHH``.
     """
-    return b'%s - - [%s] "%s" %d %d "%s" "%s"\n' % (
-        client,
-        timestamp,
+    return b'"%s" %d %d "%s" "%s"\n' % (
         _escape(line),
         status,
         octets,
@@ -101,19 +101,32 @@ class AccessLog:
         self._timer: IDelayedCall | None = None
         self._patience: IDelayedCall | None = None
         self._closed = False
+        self._said: dict[tuple[bytes, int, int, tuple[bytes, ...]], bytes] = {}
         self._second = -1
         self._timestamp = b""
         self._finished: Deferred[None] = Deferred()
 
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, fields: Mapping[bytes, bytes]
+        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
     ) -> None:
-        """Log an answer; ``fields`` are those of the request."""
+        """Log an answer; ``noted`` are those field lines of the request that a log wants."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._timestamp = second, format_timestamp(second)
-        referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
-        self.add(combined(client, self._timestamp, line, status, octets, referer, agent))
+        about = line, status, octets, noted
+        said = self._said.get(about) or self._say(about)
+        self.add(b"%s - - [%s] %s" % (client, self._timestamp, said))
+
+    def _say(self, about: tuple[bytes, int, int, tuple[bytes, ...]]) -> bytes:
+        """Return the part of a line that many of them share, and remember it."""
+        line, status, octets, noted = about
+        fields = noted_fields(noted)
+        said = combined(line, status, octets, fields.get(b"referer"), fields.get(b"user-agent"))
+        if len(line) + sum(map(len, noted)) <= _SAID_LENGTH:
+            if len(self._said) >= _SAID:
+                self._said.clear()
+            self._said[about] = said
+        return said
 
     def add(self, line: bytes) -> None:
         """Take ``line`` for the next write; count it as lost if too many are waiting."""

@@ -5,7 +5,8 @@ decide the answer, and writes it. The connection knows when; this knows what. If
 of the same kind would get the same octets, they are remembered for it.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -14,33 +15,22 @@ from twisted.python.failure import Failure
 from ..core.answer import answer, check_method
 from ..core.path import SitePath, resolve
 from ..core.request import Head, Request
-from ..core.resource import File, Missing, Resource
+from ..core.resource import File, Missing, Resource, Span
 from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
 from ..site.residency import read_at_once
 from .memo import Remembered
-from .transfer import Gone, Transfer, make_transfer
+from .transfer import Gone, Transfer, begin, make_transfer, rest
 
 if TYPE_CHECKING:
     from .protocol import Connection
 
-__all__ = ["Exchange", "write"]
-
-JOINED: Final = 8 * 1024
-"""Octets of a body up to which it is cheaper to copy it behind its head than to hand over two."""
+__all__ = ["Exchange"]
 
 SMALL_PART: Final = 32 * 1024
 """Octets up to which a part of a large file is read inline, if it is in the kernel's memory."""
 
 _log = Logger()
-
-
-def write(transport: Any, head: bytes, body: bytes) -> None:
-    """Write a response that is in memory."""
-    if len(body) > JOINED:
-        transport.writeSequence((head, body))
-    else:
-        transport.write(head + body)
 
 
 def _in_memory(body: Body) -> Body:
@@ -123,15 +113,30 @@ class Exchange:
         self._status = response.status
         connection = self._connection
         before_date, after_date = render_head(response, connection.connection_field(self._request))
-        head = before_date + self._server.date() + after_date
+        head = before_date + self._server.date(self._server.now()) + after_date
         body = b"" if self._is_head else _in_memory(response.body)
+        self._remember(before_date, after_date, body)
+        self._send(head, body)
+
+    def _send(self, head: bytes, body: Body) -> None:
+        connection = self._connection
         if isinstance(body, bytes):
-            write(connection.transport, head, body)
-            self._remember(before_date, after_date, body)
+            connection.send(head, body)
             self._end(len(body))
             return
-        connection.transport.write(head)
-        self._transfer = make_transfer(body, connection.transport, self._server.disk)
+        connection.flush()
+        self.go_on(self._status, body, begin(connection.transport, head, body))
+
+    def go_on(self, status: int, body: Sequence[bytes | Span], sent: int) -> None:
+        """Write what is left of ``body`` behind the first ``sent`` octets of it."""
+        self._status = status
+        pieces = rest(body, sent)
+        if not pieces:
+            self._end(sent)
+            return
+        connection = self._connection
+        self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
+        self._transfer.sent = sent
         connection.watch_progress()
         if connection.is_full:
             self._transfer.pause()
@@ -194,14 +199,16 @@ class Exchange:
 
     # The end.
 
-    def _remember(self, before_date: bytes, after_date: bytes, body: bytes) -> None:
+    def _remember(self, before_date: bytes, after_date: bytes, body: Body) -> None:
         """Remember the answer, if nothing but the head and the resource has decided it.
 
-        Not if a body came with the request; nor if the connection closes and not because the
-        client asked for it.
+        Not if it has parts; nor if a body came with the request; nor if the connection closes and
+        not because the client asked for it.
         """
         request, persistent = self._request, self._connection.persistent
         if self._found_at is None or request is None or self._head is None:
+            return
+        if not isinstance(body, bytes) and len(body) > 1:
             return
         if _is_of_the_future(self._found_at[1].resource, self._server.now()):
             return  # its Last-Modified is the time of each answer
@@ -237,7 +244,7 @@ class Exchange:
 
     def _write_log(self, octets: int) -> None:
         if self._server.access_log is not None:
-            fields = {} if self._request is None else self._request.fields
+            noted = () if self._head is None else self._head.noted
             self._server.access_log.answered(
-                self._connection.client(), self._line, self._status, octets, fields
+                self._connection.client(), self._line, self._status, octets, noted
             )

@@ -7,12 +7,15 @@ decided here: what is sent again is what the ordinary way has made, octet for oc
 which stands between the two halves of the head.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..core.path import SitePath
+from ..core.resource import Span
+from ..core.response import Body
 from ..site.files import Found
 
-__all__ = ["Memo", "Remembered"]
+__all__ = ["Memo", "Remembered", "is_closed"]
 
 ENTRIES = 8192
 """Answers that are remembered."""
@@ -28,14 +31,19 @@ class Remembered(NamedTuple):
     """The resource that the answer is about, by the site's own memory of ``path``."""
     before_date: bytes
     after_date: bytes
-    body: bytes
-    """Empty for HEAD."""
+    body: Body
+    """Empty for HEAD. Octets, or a part of a large file, which the kernel has in mind for us."""
     status: int
     made: float
     """When, in epoch seconds: Last-Modified may not be later than Date (RFC 9110 section 8.8.2.1),
     so the answer is no good before."""
     persistent: bool
     """Whether the connection stays open behind it, as the client wished or not."""
+
+
+def is_closed(body: Sequence[bytes | Span]) -> bool:
+    """Return whether the site has closed the file of ``body``, to make room for others."""
+    return any(isinstance(piece, Span) and piece.file.descriptor < 0 for piece in body)
 
 
 class Memo:
@@ -51,12 +59,16 @@ class Memo:
 
     def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
         """Remember ``answer`` under ``lines``."""
-        weight = sum(map(len, lines)) + len(answer.body)
+        weight = _weight(lines, answer)
         old = self._answers.pop(lines, None)
         if old is not None:
-            self._octets -= sum(map(len, lines)) + len(old.body)
+            self._octets -= _weight(lines, old)
         if len(self._answers) >= ENTRIES or self._octets + weight > OCTETS:
             self._answers.clear()
             self._octets = 0
         self._octets += weight
         self._answers[lines] = answer
+
+
+def _weight(lines: tuple[bytes, ...], answer: Remembered) -> int:
+    return sum(map(len, lines)) + (len(answer.body) if isinstance(answer.body, bytes) else 0)

@@ -19,8 +19,11 @@ from zope.interface import implementer
 
 __all__ = ["Poller", "ReactorPoller", "WaitingRoom", "make_poller"]
 
-EVENTS = 256
-"""Events dealt with in one go; then the reactor has its turn."""
+EVENTS = 64
+"""Events dealt with at a time."""
+LOOKS = 4
+"""Times in a row that there may be something to deal with; then the reactor has its turn, which
+costs as much as a request."""
 
 _IN = getattr(select, "EPOLLIN", 1)
 _OUT = getattr(select, "EPOLLOUT", 4)
@@ -121,11 +124,17 @@ class Poller:
             member.connectionLost(reason)
 
     def doRead(self) -> None:
-        """Deal with what has happened to the connections."""
-        assert self._epoll is not None
+        """Deal with what has happened to the connections, and with what happens meanwhile."""
+        for _ in range(LOOKS):
+            if self._epoll is None or not self._look(self._epoll):
+                return
+
+    def _look(self, epoll: select.epoll) -> bool:
+        """Deal with the events that there are; return whether there were any."""
         members, new = self._members, self._new
         new.clear()
-        for descriptor, events in self._epoll.poll(0, EVENTS):
+        happened = epoll.poll(0, EVENTS)
+        for descriptor, events in happened:
             member = members.get(descriptor)
             # It may have been closed on account of an event before this one, and its number be
             # another's by now, to whom this event means nothing.
@@ -137,6 +146,7 @@ class Poller:
                     _log.failure("an error of the server's own; a connection is closed", failure)
                     if member.fileno() == descriptor:
                         member.connectionLost(failure)
+        return bool(happened)
 
 
 def _tell(member: Any, events: int) -> None:

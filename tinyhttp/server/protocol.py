@@ -9,6 +9,7 @@ its transport for all its life, so that it knows when the client does not keep u
 no further request, and stops reading once enough of them wait.
 """
 
+from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,10 +20,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.body import Body, body_of
-from ..core.request import Head, Request, find_head_end, noted_fields, parse
+from ..core.request import Head, Request, find_head_end, parse
+from ..core.resource import Span
 from ..core.response import Refused
 from .any_transport import can_half_close, octets_acknowledged, send_at_once
-from .exchange import Exchange, write
+from .exchange import Exchange
+from .memo import is_closed
+from .transfer import begin, rest
 
 if TYPE_CHECKING:
     from .server import Server
@@ -31,6 +35,10 @@ __all__ = ["Connection"]
 
 BUFFER: Final = 64 * 1024
 """Octets of further requests that may wait while one is answered; then reading stops."""
+JOINED: Final = 8 * 1024
+"""Octets of a body up to which it is cheaper to copy it behind its head than to hand over two."""
+GATHERED: Final = 32
+"""Responses to pipelined requests that are written together."""
 LINGER: Final = 1024 * 1024
 """Octets that a client may still send after its last response; then it is cut off."""
 
@@ -62,7 +70,7 @@ class Connection(Protocol):
         self._buffer = bytearray()
         self._scanned = 0  # octets of the buffer known not to hold the end of a head
         self._skipped_line = False
-        self._advancing = False
+        self._unsent: list[bytes] | None = None  # small responses that go out together
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
         self._client = b""
@@ -86,8 +94,10 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take ``data`` and answer as many requests as are complete."""
-        if self._phase == _HEAD and not self._buffer and not self.is_full and self._repeat(data):
-            return
+        if self._phase == _HEAD and not self._buffer and not self.is_full:
+            head = self.server.heads.read_whole(data)
+            if head is not None and self._repeat(head):
+                return
         if self._phase >= _CLOSING:
             self._drop(len(data))
             return
@@ -159,42 +169,52 @@ class Connection(Protocol):
 
     # Reading.
 
-    def _repeat(self, data: bytes) -> bool:
-        """Answer ``data`` if it is one whole head whose answer is remembered; return whether."""
+    def _repeat(self, head: Head) -> bool:
+        """Answer a request from memory if that is possible; return whether."""
         server = self.server
-        if not 0 <= data.find(b"\r\n\r\n") == len(data) - 4 < server.limits.head - 3:
-            return False
-        try:
-            head = server.heads.read(data)
-        except Refused:
-            return False  # the ordinary way finds that out too, and says so
         answer = server.memo.get(head.decisive)
         if answer is None or not self.persistent or server.draining:
             return False
-        if server.now() < answer.made or not server.site.is_fresh(answer.path, answer.found):
+        now = server.now()
+        if now < answer.made or not server.site.is_fresh(answer.path, answer.found, now):
             return False
-        write(self.transport, answer.before_date + server.date() + answer.after_date, answer.body)
+        body = answer.body
+        if not isinstance(body, bytes) and is_closed(body):
+            return False
+        self._skipped_line = False
+        self.persistent = answer.persistent
+        octets = answer.before_date + server.date(now) + answer.after_date
+        if isinstance(body, bytes):
+            self.send(octets, body)
+            sent = len(body)
+        else:
+            self.flush()
+            sent = begin(self.transport, octets, body)
+            if rest(body, sent):
+                self._go_on(head, answer.status, body, sent)
+                return True
         if server.access_log is not None:
             server.access_log.answered(
-                self.client(),
-                head.decisive[0],
-                answer.status,
-                len(answer.body),
-                noted_fields(head),
+                self.client(), head.decisive[0], answer.status, sent, head.noted
             )
-        self._skipped_line = False
         if not answer.persistent:
-            self.persistent = False
             self._close()
         elif not self.is_full:
             self._wait_for_request()
         return True
 
+    def _go_on(self, head: Head, status: int, body: Sequence[bytes | Span], sent: int) -> None:
+        """Send the rest of an answer that is too long to be sent at once."""
+        self._phase = _RESPONDING
+        self._head = head
+        self._exchange = Exchange(self, head.decisive[0], is_head=False, head=head)
+        self._exchange.go_on(status, body, sent)
+
     def _advance(self) -> None:
         """Go as far as what has arrived allows. Calls from within come back here, not deeper."""
-        if self._advancing:
+        if self._unsent is not None:
             return
-        self._advancing = True
+        self._unsent = []
         try:
             while self._step():
                 pass
@@ -204,7 +224,8 @@ class Connection(Protocol):
             _log.failure("an error of the server's own; the connection is closed")
             self.refuse(Refused(500, ""))
         finally:
-            self._advancing = False
+            self.flush()
+            self._unsent = None
         self._read_on_or_stop()
 
     def _step(self) -> bool:
@@ -230,11 +251,14 @@ class Connection(Protocol):
         if end < 0:
             self._wait_for_rest_of_head()
             return False
-        self._head = self.server.heads.read(bytes(buffer[:end]))
-        request = parse(self._head)
+        head = self.server.heads.read(bytes(buffer[:end]))
         del buffer[:end]
         self._scanned = 0
         self._skipped_line = False
+        if self._repeat(head):
+            return True
+        self._head = head
+        request = parse(head)
         self.persistent = self.persistent and request.persistent
         if request.body_length == 0:
             self._handle(request)
@@ -311,14 +335,33 @@ class Connection(Protocol):
         if self._phase >= _CLOSING or (self._exchange is not None and self._exchange.has_begun):
             self._lose()  # it is too late for another answer
             return
-        if self._request is not None:
-            line = self._request.line
+        if self._head is not None:
+            line = self._head.decisive[0]
         else:
             line = bytes(self._buffer.split(b"\r\n", 1)[0])
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
-        self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "))
+        self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
         self._exchange.respond(refused.response())
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Write a response that is in memory; small ones to pipelined requests together."""
+        if len(body) > JOINED:
+            self.flush()
+            self.transport.writeSequence((head, body))
+        elif self._unsent is None:
+            self.transport.write(head + body)
+        else:
+            self._unsent.append(head + body)
+            if not self._buffer or len(self._unsent) >= GATHERED:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what has been gathered; called before anything else is done to the transport."""
+        if self._unsent:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            self.transport.write(data)
 
     def connection_field(self, request: Request | None) -> bytes:
         """Return the value of Connection (RFC 9112 section 9.3) in an answer to ``request``."""
@@ -384,6 +427,7 @@ class Connection(Protocol):
         with a reset, which takes the response from it before it was read. So our side is shut
         down, and what still comes is dropped, within bounds (RFC 9112 section 9.6).
         """
+        self.flush()
         orderly = self._orderly and not self._buffer
         if orderly or self._client_done or not can_half_close(self.transport):
             self._lose()
@@ -405,6 +449,7 @@ class Connection(Protocol):
             self._phase = _CLOSING
             if self._exchange is not None:
                 self._exchange.stop()
+            self.flush()
             self.transport.unregisterProducer()
         self.is_full = False
         self._buffer.clear()

@@ -133,11 +133,11 @@ class Server(Factory):
             empty, self._empty = self._empty, None
             empty.callback(None)
 
-    def date(self) -> bytes:
+    def date(self, now: float) -> bytes:
         """Return the value of Date; made once a second."""
-        now = int(self.now())
-        if now != self._date_of:
-            self._date, self._date_of = format_http_date(now), now
+        second = int(now)
+        if second != self._date_of:
+            self._date, self._date_of = format_http_date(second), second
         return self._date
 
     def look_up(self, path: SitePath) -> Deferred[Found]:

@@ -7,19 +7,24 @@ transport send from the file (``sendfile``), and nothing of it passes through th
 """
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from ..core.resource import Span
-from ..site.residency import is_resident, read_at_once, warm
+from ..site.residency import read_at_once, resident, warm
 from .disk import Disk
-from .transport import SocketTransport
+from .transport import SLICE, SocketTransport
 
-__all__ = ["BLOCK", "Gone", "Shrunk", "Transfer", "make_transfer"]
+__all__ = ["BLOCK", "Gone", "Shrunk", "Transfer", "begin", "make_transfer", "rest"]
 
 BLOCK = 128 * 1024
 """Octets read at a time. The stock transport sends at most as many at a time."""
+
+
+LOOK = 1.0
+"""Seconds for which what was seen in memory is taken to be there."""
 
 
 class Shrunk(Exception):  # noqa: N818 (named after what happened to the file)
@@ -177,23 +182,27 @@ class _Source:
         self._file = span.file
         self._disk = disk
         self._ready = ready
-        self._warmed_until = 0
+        self._ready_until = 0
         self.waits_for_disk = False
 
-    def is_ready(self, count: int) -> bool:
-        """See `FileSource.is_ready`. What was warmed once is not looked at again."""
-        stop = self.start + count
-        if stop <= self._warmed_until or is_resident(self.descriptor, self.start, count):
-            return True
-        self.waits_for_disk = True
-        self._file.hold()  # for the thread, which may outlive the connection
-        _ = self._disk.run(warm, self.descriptor, self.start, count).addBoth(self._warmed, stop)
-        return False
+    def count_ready(self, count: int) -> int:
+        """See `FileSource.count_ready`. What was looked at or warmed is not looked at again."""
+        if self._ready_until <= self.start:
+            try:
+                self._ready_until = self.start + resident(self.descriptor, self.start, count)
+            except OSError:  # sending meets it again, and deals with it
+                return count
+        if self._ready_until <= self.start:
+            self.waits_for_disk = True
+            self._file.hold()  # for the thread, which may outlive the connection
+            warming = self._disk.run(warm, self.descriptor, self.start, count)
+            _ = warming.addBoth(self._warmed, self.start + count)
+        return max(min(count, self._ready_until - self.start), 0)
 
     def _warmed(self, result: object, stop: int) -> None:  # an error comes up again on sending
         self._file.let_go()
         self.waits_for_disk = False
-        self._warmed_until = stop
+        self._ready_until = stop
         self._ready()
 
     def done(self, error: Exception | None) -> None:
@@ -209,3 +218,44 @@ def make_transfer(pieces: Sequence[bytes | Span], transport: Any, disk: Disk) ->
     if isinstance(transport, SocketTransport):
         return FileTransfer(pieces, transport, disk)
     return Transfer(pieces, transport.write, disk)
+
+
+def begin(transport: Any, head: bytes, pieces: Sequence[bytes | Span]) -> int:
+    """Write ``head``, and of ``pieces`` what costs no waiting; return how many octets these were.
+
+    `rest` has to be sent by a transfer.
+    """
+    span = pieces[0]
+    if isinstance(transport, SocketTransport) and isinstance(span, Span):
+        count = _ready(span)
+        if count:
+            return transport.send_at_once(head, span.file.descriptor, span.start, count)
+    transport.write(head)
+    return 0
+
+
+def rest(pieces: Sequence[bytes | Span], sent: int) -> Sequence[bytes | Span]:
+    """Return what is left of ``pieces`` behind what `begin` has sent."""
+    span = pieces[0]
+    if not sent or not isinstance(span, Span):
+        return pieces
+    if span.start + sent == span.stop:
+        return pieces[1:]
+    return (Span(span.file, span.start + sent, span.stop), *pieces[1:])
+
+
+def _ready(span: Span) -> int:
+    """Return how much of the beginning of ``span`` is in memory; a look is good for a second."""
+    file = span.file
+    count = min(span.stop - span.start, SLICE)
+    now = monotonic()
+    start, length, when = file.in_memory
+    if start == span.start and length == count and now - when < LOOK:
+        return count
+    try:
+        ready = resident(file.descriptor, span.start, count)
+    except OSError:  # a transfer meets it again, and deals with it
+        return 0
+    if ready == count:
+        file.in_memory = span.start, count, now
+    return ready

@@ -52,10 +52,10 @@ class FileSource(Protocol):
     stop: int
     """The end of the part, not included."""
 
-    def is_ready(self, count: int) -> bool:
-        """Return whether ``count`` octets from ``start`` can be sent without waiting for a disk.
+    def count_ready(self, count: int) -> int:
+        """Return how many of ``count`` octets from ``start`` are there without waiting for a disk.
 
-        If not, `SocketTransport.file_is_ready` has to be called once they can.
+        If none can, `SocketTransport.file_is_ready` has to be called once it is otherwise.
         """
 
     def done(self, error: Exception | None) -> None:
@@ -112,7 +112,7 @@ class SocketTransport:
 
     def write(self, data: bytes) -> None:
         """Send ``data``: now as far as there is room, the rest later."""
-        if self._is_behind():
+        if self._buffer or self._file is not None:
             self._keep(data)
         elif self.connected and not self._half_closed:
             try:
@@ -144,6 +144,30 @@ class SocketTransport:
         self._file = file
         if not self._buffer and self._send_slice(file) is not None:
             self._wait_for_room(True)  # `doWrite` meets the error again, and reports it
+
+    def send_at_once(self, head: bytes, descriptor: int, start: int, count: int) -> int:
+        """Send ``head``, and behind it as much as fits at once of ``count`` octets of a file.
+
+        Return how many of these were sent; none if there is something to be sent before. The file
+        has to be in memory. The two go out in the same segments, which saves both sides work.
+        """
+        if self._is_behind() or not self.connected or self._half_closed:
+            self.write(head)
+            return 0
+        try:
+            sent = self.socket.send(head, socket.MSG_MORE)
+        except OSError:
+            sent = 0
+        self.octets_sent += sent
+        if sent < len(head):
+            self._keep(memoryview(head)[sent:])
+            return 0
+        try:
+            sent = os.sendfile(self.socket.fileno(), descriptor, start, min(count, SLICE))
+        except OSError:  # no room; or an error, which comes up again
+            sent = 0
+        self.octets_sent += sent
+        return sent
 
     def file_is_ready(self) -> None:
         """Go on with a file that was not ready before."""
@@ -206,9 +230,9 @@ class SocketTransport:
 
     def _send_slice(self, file: "FileSource") -> Exception | None:
         """Send one slice of ``file``; a bounded one, so that other connections get their turn."""
-        count = min(file.stop - file.start, SLICE)
         self._file_is_ready = False
-        if not file.is_ready(count):
+        count = file.count_ready(min(file.stop - file.start, SLICE))
+        if not count:
             self._wait_for_room(self._file_is_ready)  # it may have been told in the meantime
             return None
         try:

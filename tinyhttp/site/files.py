@@ -66,6 +66,8 @@ class Found:
     seen: list[tuple[bytes, Identity | None]] | None = None
     """The names that were looked at in the directory, for `Files.is_unchanged`; ``None`` if the
     answer to that may take its time."""
+    directory: Identity | None = None
+    """The state of that directory, if names that come into it are sure to change it."""
 
 
 class Files:
@@ -120,7 +122,11 @@ class Files:
             return False
         way = path.segments if path.directory else path.segments[:-1]
         try:
-            return all(self._identity((*way, name)) == seen for name, seen in found.seen)
+            same = found.directory is not None and found.directory == self._identity((*way, b"."))
+            return all(
+                (same and seen is None) or self._identity((*way, name)) == seen
+                for name, seen in found.seen
+            )
         except OSError:
             return False
 
@@ -150,12 +156,13 @@ class Files:
 
     def _file(self, place: Place, name: bytes, now: float) -> Found | None:
         """Return the file ``name`` with its sidecars, ``None`` if there is no such regular file."""
+        directory = place.state()  # first, so that what is not seen now changes it
         plain = _open(place, name)
         if plain is None:
             return None
         content_type = media_type(name, self._media_types)
         local = read_at_once(plain.descriptor, 1, 0) is not None
-        found = Found(File(()), now + FRESH, [] if local else None)
+        found = Found(File(()), now + FRESH, [] if local else None, _settled(directory, now))
         try:
             self._add(found, plain, name, content_type, b"", now)
             for extension, coding in _SIDECARS:
@@ -235,11 +242,18 @@ class Files:
         if known is not None and not snapshot.torn:
             return known
         digest = take_digest(file, snapshot)
-        # A change so recent that another might leave the same times is not to be relied on.
-        if not snapshot.torn and abs(now - snapshot.stat.st_ctime_ns / 1e9) > _SETTLED:
+        if not snapshot.torn and _settled(snapshot.stat, now):
             with self._digests_lock:
                 self._digests.put(key, digest, 1)
         return digest
+
+
+def _settled(stat: os.stat_result, now: float) -> Identity | None:
+    """Return the identity of a state that no later one can share.
+
+    A change so recent that another might leave the same times is not to be relied on.
+    """
+    return identity(stat) if abs(now - stat.st_ctime_ns / 1e9) > _SETTLED else None
 
 
 def _open(place: Place, name: bytes) -> SharedFile | None:

@@ -15,10 +15,11 @@ class SharedFile:
     Held and let go of in one thread; `read` may run in any, while somebody holds it.
     """
 
-    __slots__ = ("_holders", "descriptor")
+    __slots__ = ("_holders", "descriptor", "in_memory")
 
     def __init__(self, descriptor: int):
         self.descriptor = descriptor
+        self.in_memory = (0, 0, 0.0)
         self._holders = 1
 
     def hold(self) -> None:
@@ -29,7 +30,8 @@ class SharedFile:
         """See `tinyhttp.core.resource.OpenFile.let_go`."""
         self._holders -= 1
         if self._holders == 0:
-            os.close(self.descriptor)
+            descriptor, self.descriptor = self.descriptor, -1
+            os.close(descriptor)
 
     def read(self, size: int, offset: int) -> bytes:
         """See `tinyhttp.core.resource.OpenFile.read`."""

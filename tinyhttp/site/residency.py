@@ -8,13 +8,14 @@ those nothing can be known.
 import errno
 import os
 
-__all__ = ["is_resident", "read_at_once", "warm"]
+__all__ = ["read_at_once", "resident", "warm"]
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 PROBE = 256 * 1024
 """Octets from one probe to the next; the kernel reads ahead in runs of about this length."""
 _BLOCK = 128 * 1024
+_UNKNOWN = frozenset((errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL))
 
 
 def read_at_once(descriptor: int, size: int, offset: int) -> bytes | None:
@@ -29,22 +30,34 @@ def read_at_once(descriptor: int, size: int, offset: int) -> bytes | None:
     try:
         count = os.preadv(descriptor, (buffer,), offset, _NOWAIT)
     except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+        if error.errno in _UNKNOWN:
             return None
         raise
     return bytes(memoryview(buffer)[:count])
 
 
-def is_resident(descriptor: int, offset: int, count: int) -> bool:
-    """Return whether the octets are in memory, as far as a look at a few of them tells.
+def resident(descriptor: int, offset: int, count: int) -> int:
+    """Return how many of ``count`` octets from ``offset`` are in memory, as far as a look tells.
 
-    Its first and last octet and one in each `PROBE` between are looked at. Pages come and go in
-    runs, so this is right nearly always, and when it is wrong the reader waits for one run.
+    The first and last of them and one in each `PROBE` between are looked at. Pages come and go in
+    runs, so this is right nearly always, and when it is wrong the reader waits for one run. None
+    are where that can't be known. Raises ``OSError``.
     """
+    if _NOWAIT is None or count == 0:
+        return 0
     last = offset + count - 1
-    return all(
-        read_at_once(descriptor, 1, place) is not None for place in range(offset, last, PROBE)
-    ) and (count == 0 or read_at_once(descriptor, 1, last) is not None)
+    buffers = (bytearray(1),)
+    end = offset
+    try:
+        for place in range(offset, last, PROBE):
+            os.preadv(descriptor, buffers, place, _NOWAIT)
+            end = place
+        os.preadv(descriptor, buffers, last, _NOWAIT)
+    except OSError as error:
+        if error.errno in _UNKNOWN:
+            return end - offset
+        raise
+    return count
 
 
 def warm(descriptor: int, offset: int, count: int) -> None:

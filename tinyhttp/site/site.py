@@ -58,11 +58,10 @@ class Site:
         What was known a moment ago is looked at again, as far as that takes no time.
         """
         found = self._small.get(path) or self._large.get(path) or self._others.get(path)
-        return found if found is not None and self.is_fresh(path, found) else None
+        return found if found is not None and self.is_fresh(path, found, self._clock()) else None
 
-    def is_fresh(self, path: SitePath, found: Found) -> bool:
+    def is_fresh(self, path: SitePath, found: Found, now: float) -> bool:
         """Return whether ``path`` still leads to what was ``found`` there."""
-        now = self._clock()
         if 0 < found.fresh_until - now <= FRESH:  # more than that: the clock was set back
             return True
         if not self.files.is_unchanged(path, found):

@@ -13,7 +13,7 @@ from .open_file import SharedFile
 
 __all__ = ["SMALL", "Identity", "Snapshot", "identity", "take_digest", "take_snapshot"]
 
-SMALL = 128 * 1024
+SMALL = 64 * 1024
 """Octets up to which a file is read whole when it is found."""
 
 _READS = 3

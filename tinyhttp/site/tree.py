@@ -89,6 +89,10 @@ class Place:
         while self._descriptors:
             os.close(self._descriptors.pop())
 
+    def state(self) -> os.stat_result:
+        """Return the state of this directory."""
+        return os.fstat(self._descriptors[-1])
+
     def is_directory(self, name: bytes) -> bool:
         """Return whether ``name`` in this directory is a directory that may be entered."""
         with self._copy() as place:

@@ -7,7 +7,10 @@ from .content import GIB, KIB, LARGE, MIB, SMALL
 from .measuring import Beside, Measure, Octets, Requests
 from .standing import BesideIdle, IdleMemory, base_memory, start_up
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "CLIENTS", "Case", "clients_case"]
+
+CLIENTS = (1, 4, 16, 64, 256, 1024, 4096)
+"""How many ask at the same time, for the curve."""
 
 _SMALL = f"/{SMALL}"
 _IDLE_ROOM = 12_000
@@ -29,6 +32,11 @@ class Case:
     """Connections that a server must be able to hold."""
     quick: bool = True
     """Whether it is measured when no cases are named."""
+
+
+def clients_case(clients: int) -> str:
+    """Return the name of the case with so many clients."""
+    return f"clients-{clients}"
 
 
 CASES = (
@@ -107,6 +115,17 @@ CASES = (
             quick=False,
         )
         for name, idle in (("idle-0", 0), ("idle-1k", 1000), ("idle-10k", 10_000))
+    ),
+    *(
+        Case(
+            clients_case(clients),
+            f"1 KiB, {clients:,} client{'' if clients == 1 else 's'}",
+            Requests(_SMALL, KIB, connections=clients, keeps_open=True),
+            needs={"many"},
+            room=_IDLE_ROOM,
+            quick=False,
+        )
+        for clients in CLIENTS
     ),
 )
 """In the order in which they are measured and shown."""

@@ -42,7 +42,7 @@ def draw(results: Results) -> str:
     bars = [
         (case, ratio)
         for case in CASES
-        if case.unit == "us/request"
+        if case.unit == "us/request" and not case.name.startswith("clients-")
         if (ratio := results.ratio(case.name, MEASURED)) is not None
     ]
     longest = _axis_end(bars)

@@ -2,7 +2,7 @@
 
 from .launch import Job
 
-__all__ = ["lighttpd", "nginx"]
+__all__ = ["CACHING", "NOPUSH", "lighttpd", "nginx"]
 
 _NGINX = """
 daemon off;
@@ -22,7 +22,7 @@ http {{
     uwsgi_temp_path {work}/uwsgi;
     scgi_temp_path {work}/scgi;
     access_log {log};
-    {caching}
+    {more}
     server {{
         listen 127.0.0.1:{port}{ssl};
         {certificate}
@@ -30,7 +30,10 @@ http {{
     }}
 }}
 """
-_CACHING = "open_file_cache max=8192 inactive=60s; open_file_cache_valid 1s;"
+CACHING = "open_file_cache max=8192 inactive=60s; open_file_cache_valid 1s;"
+"""It remembers open files for a second."""
+NOPUSH = "tcp_nopush on;"
+"""Head and file go out in the same segments, as Debian's nginx.conf has it."""
 
 _LIGHTTPD = """
 server.bind = "127.0.0.1"
@@ -50,8 +53,8 @@ _FILES = 16_384
 """Descriptors beside those of connections, for those that keep files open."""
 
 
-def nginx(job: Job, *, cached: bool) -> str:
-    """Return nginx.conf: one worker, sendfile; ``cached``: it remembers open files for a second."""
+def nginx(job: Job, more: str = "") -> str:
+    """Return nginx.conf: one worker, sendfile, and whatever is asked for besides."""
     tls = job.tls
     return _NGINX.format(
         work=job.work,
@@ -60,7 +63,7 @@ def nginx(job: Job, *, cached: bool) -> str:
         room=job.room,
         descriptors=job.room + _FILES,
         log=job.log or "off",
-        caching=_CACHING if cached else "",
+        more=more,
         ssl=" ssl" if tls else "",
         certificate=f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else "",
     )

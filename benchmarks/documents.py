@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import chart, tables
+from .curve import draw_curve
 from .facts import describe
 from .results import Results
 
@@ -39,6 +40,7 @@ def write_documents(results: Results, facts: dict[str, object]) -> list[Path]:
         folder / "results.json": to_json(results, facts),
         folder / "results.txt": table,
         folder / "ratios.svg": chart.draw(results),
+        folder / "clients.svg": draw_curve(results),
         _DOCS / "performance.md": _refreshed(_DOCS / "performance.md", results, facts),
     }
     for path, text in contents.items():
@@ -70,6 +72,7 @@ def _measured(results: Results, facts: dict[str, object]) -> str:
             "[results.txt](performance/results.txt), every sample in "
             "[results.json](performance/results.json).",
             tables.markdown_cases(results),
+            "![Processor time per request by number of clients](performance/clients.svg)",
             "",
         ]
     )

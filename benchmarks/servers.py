@@ -100,9 +100,9 @@ def _find_nginx() -> str | None:
     return (_output(program, "-v") or "").rpartition(" ")[2] or None if program else None
 
 
-def _nginx(job: Job, *, cached: bool) -> Command:
+def _nginx(job: Job, more: str = "") -> Command:
     file = job.work / "nginx.conf"
-    file.write_text(configurations.nginx(job, cached=cached))
+    file.write_text(configurations.nginx(job, more))
     # -e: until the file has been read, errors go where only an administrator may write
     errors = job.work / "errors"
     return Command([str(_program("nginx")), "-e", str(errors), "-c", str(file)], stderr=errors)
@@ -168,8 +168,9 @@ def _processes(job: Job) -> Command:
 SERVERS = (
     Server(MEASURED, _find_tinyhttp, _tinyhttp),
     Server("tinyhttp-plain", _find_plain_tinyhttp, lambda job: _tinyhttp(job, "--plain-transport")),
-    Server(REFERENCE, _find_nginx, partial(_nginx, cached=False)),
-    Server("nginx-cache", _find_nginx, partial(_nginx, cached=True)),
+    Server(REFERENCE, _find_nginx, _nginx),
+    Server("nginx-cache", _find_nginx, partial(_nginx, more=configurations.CACHING)),
+    Server("nginx-nopush", _find_nginx, partial(_nginx, more=configurations.NOPUSH)),
     Server("lighttpd", _find_lighttpd, _lighttpd),
     Server("twistd-web", _find_twistd, _twistd_web),
     Server(

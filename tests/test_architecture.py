@@ -58,6 +58,7 @@ CORE = frozenset(
     {
         "calendar.timegm",
         "collections.abc",
+        "contextlib",
         "dataclasses",
         "datetime.datetime",
         "hashlib.blake2s",
@@ -109,6 +110,7 @@ SERVER = frozenset(
         "threading",
         "time",
         "typing",
+        "twisted.__version__",
         "twisted.internet",
         "twisted.logger",
         "twisted.protocols.policies",

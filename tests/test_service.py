@@ -30,8 +30,8 @@ from tinyhttp.server.server import Server
 from tinyhttp.service import CannotStart, FileService, Options, makeService
 
 EVERY_OPTION = {
-    "access-log", "follow-symlinks", "hidden-files", "index", "listen", "mime-type", "path",
-    "plain-transport", "port", "threads",
+    "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
+    "path", "plain-transport", "port", "threads",
 }  # fmt: skip
 
 
@@ -569,7 +569,8 @@ def test_a_port_that_keeps_its_transport_is_told(tmp_path: Path) -> None:
         stage.service.startService()
         stage.reactor.run()
     assert said(events) == [
-        "the next port keeps Twisted's own transport, which is slower",
+        "Twisted's own transport is used, which is slower: "
+        "Port is not a kind of port that is known here",
         "listening on http://127.0.0.1:80/",
     ]
 

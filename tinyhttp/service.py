@@ -20,10 +20,10 @@ from twisted.python.failure import Failure
 
 from .core.fields import TOKEN
 from .core.media_types import with_charset
-from .server.acceptor import Acceptor, take_over
+from .server.acceptor import Acceptor, obstacle, take_over
 from .server.access_log import AccessLog
 from .server.disk import Disk
-from .server.listening import EveryAddress
+from .server.listening import BACKLOG, EveryAddress, set_backlog
 from .server.server import Server
 
 __all__ = ["CannotStart", "FileService", "Options", "makeService"]
@@ -75,6 +75,12 @@ class Options(usage.Options):
             "Threads that wait for the disk, so that the others do not have to. With 0 the "
             "reactor waits itself.",
         ],
+        [
+            "backlog",
+            None,
+            str(BACKLOG),
+            "Connections that the kernel holds until they are accepted, unless an endpoint says.",
+        ],
         ["access-log", None, "-", "File to append a line per answer to; '-': standard output; "
          "'none': nothing."],
     ]  # fmt: skip
@@ -107,6 +113,7 @@ class Options(usage.Options):
             "listen": usage.Completer(descr="endpoint"),
             "index": usage.CompleteList(["index.html", "index.htm"], descr="file name"),
             "threads": usage.Completer(descr="number"),
+            "backlog": usage.Completer(descr="number"),
             "mime-type": usage.Completer(descr="EXT=TYPE"),
         },
     )
@@ -155,6 +162,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Check what can be checked without opening anything."""
         self["threads"] = _whole_number("--threads", self["threads"], 1000)
+        self["backlog"] = _whole_number("--backlog", self["backlog"], 65535)
         self["path"] = _directory(self["path"])
         self["endpoints"] = self["listen"] + self._port()
 
@@ -199,6 +207,7 @@ class FileService(Service):
         endpoints: Mapping[str, IStreamServerEndpoint],
         *,
         plain_transport: bool = False,
+        backlog: int = BACKLOG,
     ):
         self._reactor = reactor
         self._server = server
@@ -206,6 +215,7 @@ class FileService(Service):
         self._ports: list[IListeningPort] = []
         self._acceptors: list[Acceptor] = []
         self._plain = plain_transport
+        self._backlog = backlog
         self._listening = False
         self._started = False
         self._is_running = False
@@ -218,7 +228,7 @@ class FileService(Service):
         self._listening = True
         for name, endpoint in self._endpoints.items():
             _ = maybeDeferred(endpoint.listen, self._server).addCallbacks(
-                self._bound, self._failed, errbackArgs=(name,)
+                self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
             )
         self._started = True
         if self._problem:
@@ -247,11 +257,14 @@ class FileService(Service):
             _log.critical("{problem}", problem=self._problem)
             self._end()
 
-    def _bound(self, port: IListeningPort) -> None:
+    def _bound(self, port: IListeningPort, endpoint: str) -> None:
+        if "backlog=" not in endpoint and not endpoint.startswith("systemd:"):
+            set_backlog(port, self._backlog)
         if not self._plain:
             acceptor = take_over(port, self._server, self._server.room, self._reactor)
             if acceptor is None:
-                _log.info("the next port keeps Twisted's own transport, which is slower")
+                reason = obstacle(port, self._server)
+                _log.info("Twisted's own transport is used, which is slower: {why}", why=reason)
             else:
                 self._acceptors.append(acceptor)
         self._ports.append(port)
@@ -312,7 +325,9 @@ def makeService(options: Options) -> FileService:
     from twisted.internet import reactor
 
     endpoints = {
-        f"port {wish}" if isinstance(wish, int) else wish: _endpoint(reactor, wish)
+        f"port {wish}" if isinstance(wish, int) else wish: _endpoint(
+            reactor, wish, options["backlog"]
+        )
         for wish in options["endpoints"]
     }
     access_log = _access_log(reactor, options["access-log"])
@@ -330,12 +345,18 @@ def makeService(options: Options) -> FileService:
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
     _log.info("tinyhttp serves {description}", description=_description(options))
-    return FileService(reactor, server, endpoints, plain_transport=bool(options["plain-transport"]))
+    return FileService(
+        reactor,
+        server,
+        endpoints,
+        plain_transport=bool(options["plain-transport"]),
+        backlog=options["backlog"],
+    )
 
 
-def _endpoint(reactor: Any, description: str | int) -> IStreamServerEndpoint:
+def _endpoint(reactor: Any, description: str | int, backlog: int) -> IStreamServerEndpoint:
     if isinstance(description, int):
-        return EveryAddress(reactor, description)
+        return EveryAddress(reactor, description, backlog)
     m = _PORT.match(description)
     if m is not None and not 0 <= int(m[1]) <= 65535:
         raise CannotStart(f"endpoint {description!r}: a port from 0 to 65535 is wanted")

@@ -48,7 +48,7 @@ def server(
         yield running, running.port()
         assert running.terminate() == 0
         assert "Traceback" not in running.out + running.err
-        assert "keeps Twisted's own transport" not in running.out
+        assert "Twisted's own transport" not in running.out
 
 
 def connect(port: int) -> socket.socket:

@@ -17,9 +17,10 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 
+import twisted
 from tests.support import get, make_server, open_descriptors, pass_time, read_answers, write_tree
 from tinyhttp.server import poller
-from tinyhttp.server.acceptor import ACCEPTS, PAUSE, Acceptor, take_over
+from tinyhttp.server.acceptor import ACCEPTS, PAUSE, USED, Acceptor, obstacle, take_over
 from tinyhttp.server.poller import Poller
 from tinyhttp.server.server import Server
 from tinyhttp.server.transport import SocketTransport
@@ -446,6 +447,33 @@ def test_what_is_not_taken_over(tmp_path: Path) -> None:
     reactor.advance(0)
 
 
+@pytest.mark.parametrize("name", ["factory", "socket", "stopReading"])
+def test_a_twisted_whose_ports_are_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nobody has promised that the next release has these."""
+    reactor = SocketReactor()
+    factory = Recorders()
+    port = tcp.Port(0, factory, 50, "127.0.0.1", reactor)
+    port.startListening()
+    assert obstacle(port, factory) == ""
+    with monkeypatch.context() as patch:
+        if name == "stopReading":
+            patch.delattr("twisted.internet.abstract.FileDescriptor.stopReading")
+        else:
+            patch.delattr(port, name)
+            patch.delattr(tcp.Port, name, raising=False)
+        reason = f"the ports of Twisted {twisted.__version__} have no {name}"
+        assert obstacle(port, factory) == reason
+        assert take_over(port, factory, Poller(reactor), reactor) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(port, "socket", "something else")
+        assert obstacle(port, factory).endswith(" have no socket")
+    assert set(USED) == {"factory", "socket", "stopReading"}
+    port.stopListening()
+    reactor.advance(0)
+
+
 def test_tls_keeps_its_own_transport(tmp_path: Path) -> None:
     """A wrapped port is recognised by its factory; with Twisted's own TLS."""
     tls = pytest.importorskip("twisted.protocols.tls")
@@ -456,6 +484,7 @@ def test_tls_keeps_its_own_transport(tmp_path: Path) -> None:
     port = tcp.Port(0, factory, 50, "127.0.0.1", reactor)
     port.startListening()
     assert take_over(port, server, server.room, reactor) is None
+    assert obstacle(port, server) == "TLSMemoryBIOFactory stands between, as for TLS"
     assert reactor.readers == [port]
     port.stopListening()
     reactor.advance(0)

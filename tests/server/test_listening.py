@@ -2,6 +2,8 @@
 
 import errno
 import socket
+import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from twisted.internet.threads import deferToThread
 from zope.interface.verify import verifyObject
 
 from tests.support import get, read_answers, write_tree
-from tinyhttp.server.listening import EveryAddress
+from tinyhttp.server.listening import BACKLOG, EveryAddress, set_backlog
 from tinyhttp.server.server import Server
 
 BIG = bytes(range(256)) * 4000
@@ -196,3 +198,49 @@ async def test_many_at_once(listen: Listen, endpoint: IStreamServerEndpoint) -> 
     for result in waiting:
         (answer,) = read_answers(await result)
         assert answer.body == BIG
+
+
+# The backlog, as the kernel has it.
+
+
+def backlog_of(port: Any) -> int:
+    """Return struct tcp_info's tcpi_sacked, which for a listening socket is its backlog."""
+    info = port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64)
+    return int(struct.unpack_from("I", info, 28)[0])
+
+
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="struct tcp_info")
+
+
+@on_linux
+@pytest.mark.parametrize("backlog", [1, 7, 300])
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_the_backlog(listen: Listen, backlog: int) -> None:
+    port = await listen(EveryAddress(the_reactor(), 0, backlog))
+    assert backlog_of(port) == backlog
+
+
+@on_linux
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_the_backlog_of_a_port_that_is_open_already(listen: Listen) -> None:
+    port = await listen(serverFromString(the_reactor(), "tcp:0:interface=127.0.0.1"))
+    assert backlog_of(port) == 50
+    set_backlog(port, 77)
+    assert backlog_of(port) == 77
+
+
+@on_linux
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_the_backlog_that_is_usual(listen: Listen) -> None:
+    port = await listen(EveryAddress(the_reactor(), 0))
+    assert backlog_of(port) == min(BACKLOG, int(Path(SOMAXCONN).read_text()))
+
+
+def test_the_backlog_of_what_is_no_port_is_its_own_matter() -> None:
+    class Port:
+        """Without a socket."""
+
+    set_backlog(Port(), 5)
+
+
+SOMAXCONN = "/proc/sys/net/core/somaxconn"

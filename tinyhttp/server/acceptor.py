@@ -14,13 +14,18 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twisted import __version__
+
 from .poller import WaitingRoom
 from .transport import SocketTransport, twisted_address
 
-__all__ = ["Acceptor", "take_over"]
+__all__ = ["Acceptor", "obstacle", "take_over"]
 
 ACCEPTS = 64
 """Connections taken in one go; then others have their turn."""
+USED = ("factory", "socket", "stopReading")
+"""All that is used of Twisted's ports beyond ``IListeningPort``. None of it is private, but nobody
+has promised it either, so it is looked for before it is relied upon."""
 PAUSE = 0.25
 """Seconds until another try when there is no room for a connection."""
 
@@ -113,12 +118,22 @@ class Acceptor:
 
 
 def take_over(port: Any, factory: Any, room: WaitingRoom, reactor: Any) -> Acceptor | None:
-    """Return an `Acceptor` for ``port``; ``None`` if that should keep its own transport.
+    """Return an `Acceptor` for ``port``; ``None`` if there is an `obstacle`."""
+    return None if obstacle(port, factory) else Acceptor(port, room, reactor)
+
+
+def obstacle(port: Any, factory: Any) -> str:
+    """Return why ``port`` should keep Twisted's own transport, or nothing.
 
     Such is a port that we don't know, and one that puts something between itself and ``factory``,
     as for TLS: those wrappers are written for Twisted's transport, and for ``connectionLost`` to
     come later than ``loseConnection``.
     """
-    if type(port) in (tcp.Port, unix.Port) and port.factory is factory:
-        return Acceptor(port, room, reactor)
-    return None
+    if type(port) not in (tcp.Port, unix.Port):
+        return f"{type(port).__name__} is not a kind of port that is known here"
+    missing = [name for name in USED if not hasattr(port, name)]
+    if missing or not isinstance(port.socket, socket.socket):
+        return f"the ports of Twisted {__version__} have no {' and '.join(missing or ['socket'])}"
+    if port.factory is not factory:
+        return f"{type(port.factory).__name__} stands between, as for TLS"
+    return ""

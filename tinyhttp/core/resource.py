@@ -33,7 +33,7 @@ class OpenFile(Protocol):
     """-1 once it is closed."""
     in_memory: tuple[int, int, float]
     """Offset and length of what was last seen to be in the kernel's memory, and when that was
-    (``time.monotonic``)."""
+    (``time.monotonic``); kept here by whoever looks, and of no meaning to `core`."""
 
     def hold(self) -> None:
         """Keep the descriptor open until a matching ``let_go``."""

@@ -30,7 +30,9 @@ MAX_FIELD = 4096
 """Octets of a request line or field that are logged."""
 
 _SAID = 1024
+"""Lines whose part behind the time is remembered: it is made of the same words again and again."""
 _SAID_LENGTH = 1024
+"""Octets of a request line and its fields up to which that is done."""
 
 # Whatever could end a line, a quoted string or a terminal's patience.
 _UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..core.path import SitePath
-from ..core.resource import Span
+from ..core.resource import File, Span
 from ..core.response import Body
 from ..site.files import Found
 
@@ -20,7 +20,7 @@ __all__ = ["Memo", "Remembered", "is_closed"]
 ENTRIES = 8192
 """Answers that are remembered."""
 OCTETS = 64 * 1024 * 1024
-"""Octets of lines and bodies; most of these the site's own memory holds as well."""
+"""Octets of lines, bodies and resources; most of these the site's own memory holds as well."""
 
 
 class Remembered(NamedTuple):
@@ -71,4 +71,15 @@ class Memo:
 
 
 def _weight(lines: tuple[bytes, ...], answer: Remembered) -> int:
-    return sum(map(len, lines)) + (len(answer.body) if isinstance(answer.body, bytes) else 0)
+    """Return the octets that are kept because of ``answer``.
+
+    The resource's content is among them even if the body is empty, as for HEAD: the site may have
+    dropped it. Usually it has not, and they are counted twice.
+    """
+    weight = sum(map(len, lines))
+    if isinstance(answer.body, bytes):
+        weight += len(answer.body)
+    if isinstance(answer.found.resource, File):
+        contents = (variant.content for variant in answer.found.resource.variants)
+        weight += sum(len(content) for content in contents if isinstance(content, bytes))
+    return weight

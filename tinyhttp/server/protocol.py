@@ -70,7 +70,7 @@ class Connection(Protocol):
         self._buffer = bytearray()
         self._scanned = 0  # octets of the buffer known not to hold the end of a head
         self._skipped_line = False
-        self._unsent: list[bytes] | None = None  # small responses that go out together
+        self._unsent: list[bytes] | None = None  # what `_advance` has gathered; None outside it
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
         self._client = b""

@@ -24,7 +24,8 @@ BLOCK = 128 * 1024
 
 
 LOOK = 1.0
-"""Seconds for which what was seen in memory is taken to be there."""
+"""Seconds for which what was seen in memory is taken to be there. If the kernel drops it within
+that second, one read of the disk keeps everybody waiting."""
 
 
 class Shrunk(Exception):  # noqa: N818 (named after what happened to the file)

@@ -141,6 +141,8 @@ class SocketTransport:
     def send_file(self, file: "FileSource") -> None:
         """Send ``file`` behind all that was written, and let it know when that is done."""
         assert self._file is None
+        if not self.connected:  # aborted, and not told yet
+            return
         self._file = file
         if not self._buffer and self._send_slice(file) is not None:
             self._wait_for_room(True)  # `doWrite` meets the error again, and reports it

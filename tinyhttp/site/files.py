@@ -67,7 +67,8 @@ class Found:
     """The names that were looked at in the directory, for `Files.is_unchanged`; ``None`` if the
     answer to that may take its time."""
     directory: Identity | None = None
-    """The state of that directory, if names that come into it are sure to change it."""
+    """The state of that directory, if whatever makes one of the absent names lead to something is
+    sure to change it."""
 
 
 class Files:
@@ -138,13 +139,13 @@ class Files:
         nothing = Found(Missing(), now + FRESH)
         if path.directory:
             with self._tree.directory(path.segments) as place:
-                missing: list[tuple[bytes, Identity | None]] = []
+                missing: list[bytes] = []
                 for name in self._index:
                     if found := self._file(place, name, now):
-                        if found.seen is not None:
-                            found.seen += missing
+                        for absent in missing:
+                            _note_absence(found, place, absent)
                         return found
-                    missing.append((name, None))
+                    missing.append(name)
                 return nothing
         *way, name = path.segments
         with self._tree.directory(way) as place:
@@ -156,13 +157,15 @@ class Files:
 
     def _file(self, place: Place, name: bytes, now: float) -> Found | None:
         """Return the file ``name`` with its sidecars, ``None`` if there is no such regular file."""
-        directory = place.state()  # first, so that what is not seen now changes it
+        # First, so that what is not seen now changes it; and by the clock as it is here, as it may
+        # have taken long to get here.
+        directory = _settled(place.state(), self._clock())
         plain = _open(place, name)
         if plain is None:
             return None
         content_type = media_type(name, self._media_types)
         local = read_at_once(plain.descriptor, 1, 0) is not None
-        found = Found(File(()), now + FRESH, [] if local else None, _settled(directory, now))
+        found = Found(File(()), now + FRESH, [] if local else None, directory)
         try:
             self._add(found, plain, name, content_type, b"", now)
             for extension, coding in _SIDECARS:
@@ -186,8 +189,8 @@ class Files:
             file = _open(place, name)
             if file is not None:
                 self._add(found, file, name, content_type, coding, now)
-            elif found.seen is not None:
-                found.seen.append((name, None))
+            else:
+                _note_absence(found, place, name)
         except OSError as error:
             _check_exhaustion(error)
             found.seen = None
@@ -246,6 +249,14 @@ class Files:
             with self._digests_lock:
                 self._digests.put(key, digest, 1)
         return digest
+
+
+def _note_absence(found: Found, place: Place, name: bytes) -> None:
+    """Note that ``name`` led to nothing that could be served."""
+    if found.seen is not None:
+        found.seen.append((name, None))
+    if place.holds(name):  # a link: what it leads to may come without a trace in this directory
+        found.directory = None
 
 
 def _settled(stat: os.stat_result, now: float) -> Identity | None:

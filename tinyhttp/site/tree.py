@@ -93,6 +93,14 @@ class Place:
         """Return the state of this directory."""
         return os.fstat(self._descriptors[-1])
 
+    def holds(self, name: bytes) -> bool:
+        """Return whether there is anything of that ``name``, be it a link that leads nowhere."""
+        try:
+            os.stat(name, dir_fd=self._descriptors[-1], follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def is_directory(self, name: bytes) -> bool:
         """Return whether ``name`` in this directory is a directory that may be entered."""
         with self._copy() as place:

@@ -997,3 +997,200 @@ class TestHeadReader:
         request = read(head(b"User-Agent: a", b"Referer: b", b"Cookie: c"))
         assert request is not None
         assert request.fields == {b"host": b"a", b"user-agent": b"a", b"referer": b"b"}
+
+
+def heads(reader: HeadReader) -> dict[bytes, Head]:
+    """Return the heads that ``reader`` remembers whole."""
+    return reader._heads
+
+
+def of_length(length: int, *lines: bytes) -> bytes:
+    """Return a head with these field lines that is so long, on account of its target."""
+    shortest = head(*lines)
+    return head(*lines, target=b"/" + b"a" * (length - len(shortest)))
+
+
+class TestWholeHeads:
+    """What it remembers of whole heads makes it faster still, and changes nothing either."""
+
+    def test_a_head_is_remembered_once_its_lines_are_known(self) -> None:
+        reader = HeadReader(LIMITS)
+        data = head(b"Cookie: c", b"User-Agent: x")
+        expected = Head((b"GET / HTTP/1.1", b"Host: a"), (b"User-Agent: x",))
+        assert reader.read(data) == expected
+        assert heads(reader) == {}, "another cookie may come with each request"
+        assert reader.read(data) == expected
+        assert heads(reader) == {data: expected}
+        assert reader.read(data) is heads(reader)[data]
+
+    def test_a_head_is_remembered_if_its_lines_are_known_from_others(self) -> None:
+        reader = HeadReader(LIMITS)
+        reader.read(head(b"X: 1", b"Y: 1"))
+        reader.read(head(b"X: 2", b"Y: 2"))
+        assert heads(reader) == {}
+        mixed = head(b"Y: 2", b"X: 1", target=b"/other")
+        reader.read(mixed)
+        assert list(heads(reader)) == [mixed]
+
+    def test_a_head_without_fields_is_remembered_at_once(self) -> None:
+        reader = HeadReader(LIMITS)
+        reader.read(b"GET / HTTP/1.0\r\n\r\n")
+        assert list(heads(reader)) == [b"GET / HTTP/1.0\r\n\r\n"]
+
+    @pytest.mark.parametrize(
+        "line",
+        [b"X: " + b"y" * 510, b"Cookie: " + b"y" * 700],
+        ids=["an octet too long", "much too long"],
+    )
+    def test_a_head_with_a_line_too_long_to_be_known_is_not_remembered(self, line: bytes) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(3):
+            reader.read_whole(head(line))
+            reader.read(head(line))
+        assert heads(reader) == {}
+
+    def test_the_length_of_heads_is_bounded(self) -> None:
+        reader = HeadReader(LIMITS)
+        fits, too_long = of_length(1024), of_length(1025)
+        assert (len(fits), len(too_long)) == (1024, 1025)
+        for _ in range(3):
+            for data in (fits, too_long):
+                result = reader.read(data)
+                assert reader.read_whole(data) == result
+                assert result.decisive[0] == data.partition(b"\r\n")[0]
+        assert list(heads(reader)) == [fits]
+
+    @pytest.mark.parametrize("by", ["read", "read_whole"])
+    def test_the_number_of_heads_is_bounded(self, by: str) -> None:
+        reader = HeadReader(LIMITS)
+        read = getattr(reader, by)
+        read(head())
+        most = 0
+        for number in range(10_000):
+            data = head(target=b"/%d" % number)
+            assert read(data) == Head((b"GET /%d HTTP/1.1" % number, b"Host: a"), ())
+            assert data in heads(reader), "the newest is known"
+            most = max(most, len(heads(reader)))
+        assert most == 4096
+        assert len(known(reader)) == 1
+
+    def test_a_head_outlives_the_lines_it_is_made_of(self) -> None:
+        reader = HeadReader(LIMITS)
+        data = head(b"Referer: r")
+        for _ in range(2):
+            reader.read(data)
+        for number in range(4096):
+            reader.read(head(b"X-%d: y" % number))
+        assert b"Referer: r" not in known(reader)
+        expected = Head((b"GET / HTTP/1.1", b"Host: a"), (b"Referer: r",))
+        assert reader.read_whole(data) == reader.read(data) == expected
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"\r\n",
+            head()[:-1],
+            head()[:-2],
+            head() + b"x",
+            head() + b"\r\n",
+            b"\r\n" + head(),
+            head() + head(),
+            head() + head()[:-1],
+            head(b"Content-Length: 4") + b"abcd",
+            head(b"Content-Length: 4") + b"\r\n\r\n",
+            head(b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
+            head().replace(b"\r\n", b"\n"),
+            head(b"X: y\n"),
+            head(b" folded"),
+            head(b"X : y"),
+            head(b"X: \0"),
+            head(b"X: a\rb"),
+            head(b"nonsense"),
+        ],
+    )
+    def test_anything_but_one_head_is_none(self, data: bytes) -> None:
+        """Whatever is known of the lines in it, and of the heads."""
+        reader = HeadReader(LIMITS)
+        for _ in range(3):
+            assert reader.read_whole(data) is None
+            for known_head in (head(), head(b"Content-Length: 4"), head(b"X: y")):
+                assert reader.read_whole(known_head) is not None
+        assert data not in heads(reader)
+
+    @given(st.sampled_from(VALID_HEADS), st.integers(0, 2000))
+    def test_a_piece_of_a_head_is_none(self, data: bytes, length: int) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(3):
+            assert reader.read_whole(data) == reader.read(data)
+        piece = data[: min(length, len(data) - 1)]
+        assert reader.read_whole(piece) is None
+        assert reader.read_whole(data + piece) is (None if piece else reader.read(data))
+
+    @pytest.mark.parametrize("room", [-1, 0, 1])
+    def test_a_head_over_the_limit_is_none(self, room: int) -> None:
+        """Though its lines are known."""
+        data = head(b"X: y")
+        reader = HeadReader(Limits(head=len(data) + room))
+        reader.read_whole(b"G / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n")
+        assert set(known(reader)) == {b"Host: a", b"X: y"}
+        for _ in range(2):
+            assert (reader.read_whole(data) is None) is (room < 0)
+            assert (data in heads(reader)) is (room >= 0)
+
+    def test_too_many_lines_are_none(self) -> None:
+        reader = HeadReader(Limits(fields=3))
+        for _ in range(3):
+            assert reader.read_whole(head(b"X: y", b"X: y")) is not None
+            assert reader.read_whole(head(b"X: y", b"X: y", b"X: y")) is None
+        assert list(heads(reader)) == [head(b"X: y", b"X: y")]
+
+    def test_heads_are_told_apart_to_the_octet(self) -> None:
+        reader = HeadReader(LIMITS)
+        for _ in range(3):
+            reader.read(head(b"Range: x"))
+        for other in (head(b"range: x"), head(b"Range:x"), head(b"Range: x", target=b"/%2f")):
+            expected = HeadReader(LIMITS).read(other)
+            assert expected != reader.read(head(b"Range: x"))
+            assert reader.read_whole(other) == expected
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([b"/", b"/a", b"/a b"]), st.lists(st.sampled_from(LINES))),
+            max_size=6,
+        ),
+        st.sampled_from([LIMITS, Limits(head=100), Limits(fields=2)]),
+    )
+    def test_the_verdict_is_the_same_with_memory_and_without(
+        self, requests: list[tuple[bytes, list[bytes]]], limits: Limits
+    ) -> None:
+        reader = HeadReader(limits)
+        for target, lines in requests * 3:
+            data = b"\r\n".join([b"GET " + target + b" HTTP/1.1", *lines, b"", b""])
+            once = verdict(HeadReader(limits), data)
+            whole = HeadReader(limits).read_whole(data)
+            assert whole == (None if is_refused(data, limits) else once)
+            assert reader.read_whole(data) == whole
+            if len(data) <= limits.head:  # it is not asked for others: see `find_head_end`
+                assert verdict(reader, data) == once
+
+    @given(st.lists(st.binary(max_size=100) | mutations(), max_size=4))
+    @settings(deadline=None)
+    def test_what_is_read_whole_is_what_is_read(self, pieces: list[bytes]) -> None:
+        """By whoever looks for the end of a head first, and then at the lines."""
+        reader = HeadReader(LIMITS)
+        for data in pieces * 3:
+            whole = reader.read_whole(data)
+            assert whole == HeadReader(LIMITS).read_whole(data)
+            if whole is not None:
+                assert data.find(b"\r\n\r\n") == len(data) - 4
+                assert whole == HeadReader(LIMITS).read(data)
+
+
+def is_refused(data: bytes, limits: Limits) -> bool:
+    """Return whether ``data`` is anything but one head with lines that are let through."""
+    return (
+        len(data) > limits.head
+        or data.find(b"\r\n\r\n") != len(data) - 4
+        or isinstance(verdict(HeadReader(limits), data), int)
+    )

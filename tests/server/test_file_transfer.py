@@ -21,7 +21,16 @@ from tinyhttp.server import transfer as the_module
 from tinyhttp.server import transport
 from tinyhttp.server.disk import Disk
 from tinyhttp.server.server import Server
-from tinyhttp.server.transfer import FileTransfer, Gone, Shrunk, Transfer, make_transfer
+from tinyhttp.server.transfer import (
+    LOOK,
+    FileTransfer,
+    Gone,
+    Shrunk,
+    Transfer,
+    begin,
+    make_transfer,
+    rest,
+)
 from tinyhttp.server.transport import SocketTransport
 from tinyhttp.site.open_file import SharedFile
 from tinyhttp.site.residency import read_at_once
@@ -262,6 +271,182 @@ def test_a_file_that_can_not_be_read(link: Link, tmp_path: Path, memory: Memory)
     assert outcome(result) is OSError
     assert not is_open(file)
     assert transfer.sent == 0
+
+
+# How it begins: with what can be sent at once, behind the head.
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def sent_whole(
+    link: Link, pieces: Sequence[bytes | Span], disk: HeldDisk | None = None
+) -> tuple[int, bytes]:
+    """Send ``pieces`` as a connection does; return how it began, and what the peer has got."""
+    begun = begin(link.transport, HEAD, pieces)
+    left = rest(pieces, begun)
+    if left:
+        transfer = FileTransfer(left, link.transport, disk or inline())
+        link.transport.registerProducer(Passing(transfer), True)
+        assert finish(link, transfer.start(), disk) is None
+    link.until(lambda: link.transport.octets_sent == len(link.peer.received))
+    return begun, bytes(link.peer.received)
+
+
+@pytest.mark.parametrize("kind", ["IPv4", "UNIX"])
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize(("start", "stop"), [(0, 1000), (999_999, 3_000_001), (5, 4_000_000)])
+def test_a_span_behind_its_head(
+    file: SharedFile, kind: str, small: bool, start: int, stop: int
+) -> None:
+    with linked(kind, small=small) as link:
+        begun, received = sent_whole(link, [Span(file, start, stop)])
+        assert received == HEAD + CONTENT[start:stop]
+        assert begun <= 1_048_576
+        assert begun > 0
+
+
+def test_what_fits_is_all_there_is_to_it(link: Link, file: SharedFile, disk: HeldDisk) -> None:
+    """Neither a transfer nor a turn is needed."""
+    span = Span(file, 8, 1008)
+    assert begin(link.transport, HEAD, [span]) == 1000
+    assert list(rest([span], 1000)) == []
+    assert link.wanted == "r"
+    assert link.received(len(HEAD) + 1000) == HEAD + CONTENT[8:1008]
+    assert link.transport.octets_sent == len(HEAD) + 1000
+
+
+def test_behind_what_is_not_sent_yet(narrow: Link, file: SharedFile) -> None:
+    before = b"<" * 300_000
+    narrow.transport.write(before)
+    begun, received = sent_whole(narrow, [Span(file, 0, 300_000)])
+    assert begun == 0
+    assert received == before + HEAD + CONTENT[:300_000]
+
+
+@pytest.mark.parametrize("kind", ["IPv4", "UNIX"])
+def test_one_behind_the_other(file: SharedFile, kind: str) -> None:
+    with linked(kind, small=True) as link:
+        expected = b""
+        for start in (0, 1_000_000, 2_000_000):
+            begun, received = sent_whole(link, [Span(file, start, start + 90_000)])
+            link.transport.unregisterProducer()
+            expected += HEAD + CONTENT[start : start + 90_000]
+            assert begun > 0, "all before it is sent"
+            assert received == expected
+
+
+def test_a_cold_file_begins_with_its_head(
+    link: Link, file: SharedFile, disk: HeldDisk, memory: Memory
+) -> None:
+    memory.cold.add(0)
+    memory.looks = 2
+    pieces = [Span(file, 0, 1000)]
+    assert begin(link.transport, HEAD, pieces) == 0
+    assert link.received(len(HEAD)) == HEAD
+    transfer = FileTransfer(rest(pieces, 0), link.transport, disk)
+    result = transfer.start()
+    assert disk.waiting == 1
+    assert finish(link, result, disk) is None
+    assert link.received(len(HEAD) + 1000) == HEAD + CONTENT[:1000]
+
+
+def test_a_file_of_which_the_beginning_is_warm(
+    link: Link, file: SharedFile, disk: HeldDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is sent at once; what comes behind it is fetched first."""
+    warm_until = 10_000
+
+    def resident(descriptor: int, offset: int, count: int) -> int:
+        return min(max(warm_until - offset, 0), count)
+
+    monkeypatch.setattr(the_module, "resident", resident)
+    begun, received = sent_whole(link, [Span(file, 0, 50_000)], disk)
+    assert begun == 10_000
+    assert received == HEAD + CONTENT[:50_000]
+
+
+def test_a_look_is_good_for_a_second(
+    link: Link, file: SharedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For that part of the file alone; and not if it has shown that some of it is missing."""
+    now = 1000.0
+    is_there = True
+    looks: list[tuple[int, int]] = []
+
+    def resident(descriptor: int, offset: int, count: int) -> int:
+        looks.append((offset, count))
+        return count if is_there else 0
+
+    def begun(start: int, stop: int) -> int:
+        return begin(link.transport, b"h", [Span(file, start, stop)])
+
+    monkeypatch.setattr(the_module, "resident", resident)
+    monkeypatch.setattr(the_module, "monotonic", lambda: now)
+    assert [begun(0, 100), begun(0, 100)] == [100, 100]
+    assert looks == [(0, 100)]
+    assert [begun(0, 99), begun(0, 100), begun(1, 101)] == [99, 100, 100]
+    assert looks == [(0, 100), (0, 99), (0, 100), (1, 100)]
+    looks.clear()
+    now += 0.99
+    assert begun(1, 101) == 100
+    assert looks == []
+    now += 0.01
+    is_there = False
+    assert [begun(1, 101), begun(1, 101)] == [0, 0]
+    assert looks == [(1, 100)] * 2
+    is_there = True
+    assert begun(1, 101) == 100
+    assert LOOK == 1.0
+
+
+def test_a_span_of_nothing_begins_with_its_head(link: Link, file: SharedFile) -> None:
+    begun, received = sent_whole(link, [Span(file, 5, 5)])
+    assert (begun, received) == (0, HEAD)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_parts_begin_with_their_head(file: SharedFile, small: bool) -> None:
+    """As their first piece are octets; a span in front of others goes with it."""
+    with linked(small=small) as link:
+        assert sent_whole(link, pieces_of(file)) == (0, HEAD + EXPECTED)
+    with linked(small=small) as link:
+        begun, received = sent_whole(link, pieces_of(file)[1:])
+        assert begun > 0
+        assert received == HEAD + EXPECTED[1:]
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000])
+def test_a_file_that_has_shrunk_begins_with_what_there_is(
+    link: Link, path: Path, file: SharedFile, size: int
+) -> None:
+    os.truncate(path, size)
+    pieces = [Span(file, 0, 10_000)]
+    begun = begin(link.transport, HEAD, pieces)
+    assert begun == size
+    transfer = FileTransfer(rest(pieces, begun), link.transport, inline())
+    assert finish(link, transfer.start()) is Shrunk
+    assert link.received(len(HEAD) + size) == HEAD + CONTENT[:size]
+
+
+def test_a_file_that_can_not_be_looked_at(link: Link, tmp_path: Path) -> None:
+    """The error is for the transfer."""
+    file = SharedFile(os.open(tmp_path / "write-only", os.O_WRONLY | os.O_CREAT))
+    pieces = [Span(file, 0, 5)]
+    assert begin(link.transport, HEAD, pieces) == 0
+    assert link.received(len(HEAD)) == HEAD
+    transfer = FileTransfer(rest(pieces, 0), link.transport, inline())
+    assert outcome(transfer.start()) is OSError
+    file.let_go()
+
+
+def test_it_begins_although_the_client_is_gone(link: Link, path: Path) -> None:
+    file = held_alone(path)
+    link.transport.abortConnection()
+    link.reactor.advance(0)
+    assert begin(link.transport, HEAD, [Span(file, 0, 1000)]) == 0
+    assert link.transport.octets_sent == 0
+    file.let_go()
+    assert not is_open(file)
 
 
 # Warm and cold.

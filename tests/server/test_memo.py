@@ -1,6 +1,8 @@
 """What is said again from memory is what would have been said, and only while that is so."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import capturedLogs
 
 from tests.support import (
     NOW,
@@ -15,19 +18,25 @@ from tests.support import (
     Answer,
     Client,
     FakeReactor,
+    HeldDisk,
     get,
     make_server,
+    open_descriptors,
     pass_time,
+    read_answers,
     write_tree,
 )
 from tinyhttp.core.path import SitePath
-from tinyhttp.core.request import Limits, noted_fields
-from tinyhttp.core.resource import Missing
+from tinyhttp.core.request import Head, Limits, noted_fields
+from tinyhttp.core.resource import File, Missing, Representation
 from tinyhttp.server.exchange import Exchange
 from tinyhttp.server.memo import Memo, Remembered
 from tinyhttp.server.server import Server
 from tinyhttp.site.files import Found
+from tinyhttp.site.site import Capacity
 
+from .sockets import until
+from .test_file_transfer import Stage, complete
 from .wire_table import CASES, Case, write_site
 
 # The map and its bounds.
@@ -133,7 +142,7 @@ def ordinary(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return lines
 
 
-class Log:
+class AnyonesLog:
     """An access log in memory, with what it is told."""
 
     def __init__(self) -> None:
@@ -142,13 +151,20 @@ class Log:
     def answered(
         self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
     ) -> None:
-        assert client == b"192.0.2.1"
         fields = noted_fields(noted)
         referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
         self.told.append((line, status, octets, referer, agent))
 
     def close(self) -> Deferred[None]:
         return succeed(None)
+
+
+class Log(AnyonesLog):
+    """One for the one client of a `FakeTransport`."""
+
+    def answered(self, client: bytes, *about: Any) -> None:
+        assert client == b"192.0.2.1"
+        super().answered(client, *about)
 
 
 def bodies(client: Client) -> list[bytes]:
@@ -714,6 +730,337 @@ def test_each_is_logged_as_itself(root: Path, ordinary: list[bytes]) -> None:
     _ = server.stop()
 
 
+# Large files, of which the memo holds spans.
+
+
+BIG = {
+    name: b"".join(f"{name}{n:05} ".encode() for n in range(30_000))
+    for name in ("one", "two", "three", "four")
+}
+"""Of each the octets tell file and place; 200 KB and more."""
+
+
+class Wired:
+    """A client that gets its answers through one of the transports, one at a time."""
+
+    def __init__(self, stage: Stage, kind: str):
+        self.client: Client | None = None
+        if kind == "in memory":
+            self.client = Client(stage.server)
+        else:
+            self.stage, self.peer = stage, stage.connect(small=kind == "our own, small")
+
+    def ask(self, request: bytes) -> Answer:
+        bodiless = [0] if request.startswith(b"HEAD ") else []
+        if self.client is not None:
+            before = len(self.client.received)
+            self.client.send(request)
+            (answer,) = read_answers(self.client.received[before:], bodiless)
+            return answer
+        self.peer.send(request)
+        received = self.peer.received
+        until(
+            lambda: received.endswith(b"\r\n\r\n") if bodiless else complete(received),
+            self.stage.reactor.poll,
+            self.peer.read,
+        )
+        (answer,) = read_answers(bytes(received), bodiless)
+        received.clear()
+        return answer
+
+
+@pytest.fixture
+def big_root(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "big", {f"{name}.bin": content for name, content in BIG.items()})
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+on_every_transport = pytest.mark.parametrize("kind", ["in memory", "our own", "our own, small"])
+
+
+def nothing_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every request fail from now on that is not answered from memory."""
+
+    def parse(head: Head) -> None:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr("tinyhttp.server.protocol.parse", parse)
+
+
+@on_every_transport
+@pytest.mark.parametrize(
+    ("fields", "method", "start", "stop"),
+    [
+        ([], "GET", 0, len(BIG["one"])),
+        ([], "HEAD", 0, 0),
+        (["Range: bytes=1000-99999"], "GET", 1000, 100_000),
+        (["Range: bytes=-100000"], "GET", len(BIG["one"]) - 100_000, len(BIG["one"])),
+        (["Range: bytes=5-9"], "GET", 5, 10),
+    ],
+    ids=["whole", "HEAD", "a range", "its end", "a small range"],
+)
+def test_a_large_file_again(
+    big_root: Path,
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    fields: list[str],
+    method: str,
+    start: int,
+    stop: int,
+) -> None:
+    stage = Stage(big_root, stack)
+    request = get("/one.bin", *fields, method=method)
+    first = Wired(stage, kind).ask(request)
+    nothing_is_parsed(monkeypatch)
+    client = Wired(stage, kind)
+    for _ in range(2):
+        assert client.ask(request) == first
+    assert first.body == BIG["one"][start:stop]
+    assert first["Content-Length"] == str((stop - start) or len(BIG["one"]))
+
+
+@pytest.mark.parametrize("kind", ["our own", "our own, small"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_large_file_again_and_the_end(
+    big_root: Path, stack: ExitStack, kind: str, version: str
+) -> None:
+    stage = Stage(big_root, stack)
+    request = get("/one.bin", "Connection: close", version=version)
+    for _ in range(2):
+        client = Wired(stage, kind)
+        answer = client.ask(request)
+        assert (answer.body, answer["Connection"]) == (BIG["one"], "close")
+        until(lambda c=client: c.peer.end, stage.reactor.poll, client.peer.read)  # type: ignore[misc]
+        assert client.peer.end == "closed"
+    until(lambda: not stage.server.connections, stage.reactor.poll)
+
+
+def descriptor_of(server: Server, name: bytes) -> int:
+    """Return the number under which the site has the file open."""
+    found = server.site.recall(SitePath((name,), directory=False))
+    assert found is not None
+    assert isinstance(found.resource, File)
+    content = found.resource.variants[0].content
+    assert not isinstance(content, bytes)
+    return content.descriptor
+
+
+@on_every_transport
+@pytest.mark.parametrize("fields", [[], ["Range: bytes=7-150000"]])
+def test_a_number_that_is_taken_by_another_file(
+    big_root: Path, stack: ExitStack, kind: str, fields: list[str]
+) -> None:
+    """The file was closed to make room for others, and its number may stand for any by now."""
+    stage = Stage(big_root, stack, capacity=Capacity(descriptors=1))
+    client = Wired(stage, kind)
+    request = get("/one.bin", *fields)
+    first = client.ask(request)
+    number = descriptor_of(stage.server, b"one.bin")
+    assert client.ask(get("/two.bin")).body == BIG["two"]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+    third = os.open(big_root / "three.bin", os.O_RDONLY)
+    stack.callback(os.close, third)
+    if third != number:
+        stack.callback(os.close, os.dup2(third, number))
+    for _ in range(2):
+        assert client.ask(request) == first
+    assert first.body in BIG["one"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    descriptors=st.integers(1, 2),
+    kind=st.sampled_from(["in memory", "our own"]),
+    asked=st.lists(
+        st.tuples(st.sampled_from(sorted(BIG)), st.sampled_from([None, (0, 99_999), (7, 70_000)])),
+        max_size=12,
+    ),
+)
+def test_never_the_octets_of_another_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    descriptors: int,
+    kind: str,
+    asked: list[tuple[str, tuple[int, int] | None]],
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "never-another"
+    write_tree(root, {f"{name}.bin": content for name, content in BIG.items()})
+    with ExitStack() as stack:
+        stage = Stage(root, stack, capacity=Capacity(descriptors=descriptors))
+        client = Wired(stage, kind)
+        for name, span in asked:
+            fields = [] if span is None else [f"Range: bytes={span[0]}-{span[1]}"]
+            start, last = span or (0, len(BIG[name]))
+            assert client.ask(get(f"/{name}.bin", *fields)).body == BIG[name][start : last + 1]
+
+
+def test_a_file_that_was_pushed_out_while_it_is_sent(big_root: Path, stack: ExitStack) -> None:
+    """It stays open for whoever is at it, and others get it meanwhile and afterwards."""
+    stage = Stage(big_root, stack, capacity=Capacity(descriptors=1))
+    slow = Wired(stage, "our own, small")
+    assert slow.ask(get("/one.bin")).body == BIG["one"]
+    slow.peer.send(get("/one.bin"))
+    until(lambda: slow.peer.received, stage.reactor.poll, lambda: slow.peer.read(1000))
+    other = Wired(stage, "our own")
+    for name in ("two", "one", "three", "one"):
+        assert other.ask(get(f"/{name}.bin")).body == BIG[name]
+    assert stage.answer(slow.peer).body == BIG["one"]
+    for name in ("four", "one"):
+        assert other.ask(get(f"/{name}.bin")).body == BIG[name]
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    write_tree(path.parent, {path.name: content}, OLD + 1)
+
+
+def put_in_place(path: Path, content: bytes) -> None:
+    write_tree(path.parent, {"new": content}, OLD + 1)
+    (path.parent / "new").replace(path)
+
+
+@on_every_transport
+@pytest.mark.parametrize("way", [write_in_place, put_in_place])
+@pytest.mark.parametrize(
+    "content",
+    [BIG["two"][: len(BIG["one"])], BIG["three"] * 2, BIG["two"][:70_000], b"small", b""],
+    ids=["of about that size", "larger", "smaller", "small", "empty"],
+)
+def test_a_large_file_that_changes(
+    big_root: Path,
+    stack: ExitStack,
+    kind: str,
+    way: Callable[[Path, bytes], None],
+    content: bytes,
+) -> None:
+    """The new one is sent as soon as its second is over, however often the old one was."""
+    stage = Stage(big_root, stack)
+    client = Wired(stage, kind)
+    for _ in range(2):
+        old = client.ask(get("/one.bin"))
+    head = client.ask(get("/one.bin", method="HEAD"))
+    assert head.fields == old.fields
+    way(big_root / "one.bin", content)
+    stage.reactor.advance(1)
+    for _ in range(2):
+        new = client.ask(get("/one.bin"))
+        assert (new.status, new.body) == (200, content)
+        assert new["ETag"] != old["ETag"]
+        assert client.ask(get("/one.bin", method="HEAD")).fields == new.fields
+
+
+@on_every_transport
+def test_a_large_file_that_is_removed(big_root: Path, stack: ExitStack, kind: str) -> None:
+    stage = Stage(big_root, stack)
+    client = Wired(stage, kind)
+    client.ask(get("/one.bin"))
+    (big_root / "one.bin").unlink()
+    assert client.ask(get("/one.bin")).body == BIG["one"], "within its second"
+    stage.reactor.advance(1)
+    assert client.ask(get("/one.bin")).status == 404
+
+
+@pytest.mark.parametrize("kind", ["our own", "our own, small"])
+def test_a_large_file_that_has_shrunk_within_its_second(
+    big_root: Path, stack: ExitStack, kind: str
+) -> None:
+    """What was announced can't be kept, so the connection ends behind what there is."""
+    stage = Stage(big_root, stack)
+    client = Wired(stage, kind)
+    client.ask(get("/one.bin"))
+    os.truncate(big_root / "one.bin", 100_000)
+    client.peer.send(get("/one.bin"))
+    with capturedLogs() as log:
+        until(lambda: client.peer.end, stage.reactor.poll, client.peer.read)
+    head, _, body = bytes(client.peer.received).partition(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % len(BIG["one"]) in head + b"\r\n"
+    assert body == BIG["one"][:100_000]
+    assert [event["log_level"].name for event in log] == ["error"]
+
+
+@on_every_transport
+def test_a_large_file_is_logged_with_its_octets(
+    big_root: Path, stack: ExitStack, kind: str
+) -> None:
+    log = AnyonesLog()
+    stage = Stage(big_root, stack, access_log=log)
+    client = Wired(stage, kind)
+    for agent in "ab":
+        client.ask(get("/one.bin", f"User-Agent: {agent}"))
+        client.ask(get("/one.bin", "Range: bytes=0-99999", f"User-Agent: {agent}"))
+        client.ask(get("/one.bin", f"User-Agent: {agent}", method="HEAD"))
+    assert log.told == [
+        about
+        for agent in (b"a", b"b")
+        for about in (
+            (b"GET /one.bin HTTP/1.1", 200, len(BIG["one"]), None, agent),
+            (b"GET /one.bin HTTP/1.1", 206, 100_000, None, agent),
+            (b"HEAD /one.bin HTTP/1.1", 200, 0, None, agent),
+        )
+    ]
+
+
+def test_a_large_file_that_is_cut_short_is_logged_with_what_was_sent(
+    big_root: Path, stack: ExitStack
+) -> None:
+    log = AnyonesLog()
+    stage = Stage(big_root, stack, access_log=log)
+    client = Wired(stage, "our own, small")
+    client.ask(get("/one.bin"))
+    client.peer.send(get("/one.bin"))
+    until(lambda: client.peer.received, stage.reactor.poll, lambda: client.peer.read(1000))
+    (connection,) = stage.server.connections
+    connection.transport.abortConnection()
+    sent = connection.transport.octets_sent
+    stage.reactor.advance(0)
+    _, first, second = (0, *(octets for _, _, octets, _, _ in log.told))
+    assert first == len(BIG["one"])
+    assert 0 < second < first
+    heads = sent - first - second
+    assert heads % 2 == 0, "two heads, which are equal"
+    assert 400 < heads < 700
+
+
+def test_a_large_file_on_a_disk_that_waits(big_root: Path) -> None:
+    """Without sendfile it is read block by block, from memory or not."""
+    server = make_server(big_root)
+    Client(server).send(get("/one.bin"))
+    server.disk = disk = HeldDisk()
+    client = Client(server).send(get("/one.bin") + get("/one.bin", method="HEAD"))
+    assert disk.waiting == 1
+    assert client.received.endswith(b"\r\n\r\n"), "its head"
+    while disk.waiting:
+        disk.complete()
+    whole, head = client.answers([1])
+    assert whole.body == BIG["one"]
+    assert head.fields == whole.fields
+    _ = server.stop()
+
+
+def test_a_large_file_for_a_client_that_vanishes(big_root: Path, stack: ExitStack) -> None:
+    """Its file is let go of."""
+    before = open_descriptors()
+    with ExitStack() as inner:
+        stage = Stage(big_root, inner, capacity=Capacity(descriptors=1))
+        client = Wired(stage, "our own, small")
+        client.ask(get("/one.bin"))
+        client.peer.send(get("/one.bin"))
+        until(lambda: client.peer.received, stage.reactor.poll, lambda: client.peer.read(1000))
+        (connection,) = stage.server.connections
+        connection.transport.abortConnection()
+        stage.reactor.advance(0)
+        assert Wired(stage, "our own").ask(get("/two.bin")).body == BIG["two"]
+        links = [link for link in open_descriptors() - before if link.endswith(".bin")]
+        assert len(links) == 1
+        assert links[0].endswith("two.bin")
+    assert open_descriptors() == before
+
+
 # Against a server that remembers nothing.
 
 
@@ -826,3 +1173,14 @@ def test_like_a_server_without_memory(
         assert twin.server.stop().called
     assert remembers.received == forgets.received
     assert remembers.log.told == forgets.log.told
+
+
+def test_what_an_answer_keeps_is_counted_though_it_is_not_its_body() -> None:
+    """An answer to HEAD keeps the content of the file, which the site may have dropped."""
+    memo = Memo()
+    kept = Representation(60_000, b'"a"', None, b"text/plain", b"", bytes(60_000))
+    found = Found(File((kept,)), NOW + 1)
+    for number in range(2000):  # 114 MiB
+        answer = Remembered(PATH, found, b"", b"", b"", 200, NOW, persistent=True)
+        memo.put((b"%d" % number,), answer)
+    assert sum(memo.get((b"%d" % number,)) is not None for number in range(2000)) <= 1118

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from tests.support import (
     Client,
     FakeReactor,
+    FakeTransport,
     HeldDisk,
     TurningReactor,
     get,
@@ -25,7 +26,7 @@ from tests.support import (
 )
 from tinyhttp.core.resource import Span
 from tinyhttp.server.disk import Disk
-from tinyhttp.server.transfer import BLOCK, Gone, Shrunk, Transfer
+from tinyhttp.server.transfer import BLOCK, Gone, Shrunk, Transfer, begin, rest
 from tinyhttp.site.open_file import SharedFile
 
 GIB = 1024**3
@@ -221,6 +222,40 @@ def test_a_disk_that_fails() -> None:
     transfer, _ = transfer_of([Span(file, 0, 10)])
     assert outcome(transfer.start()) is OSError
     assert file.held == 0
+
+
+# How it begins, and what is left then. On our own transport: see test_file_transfer.py.
+
+
+@pytest.mark.parametrize("room", [float("inf"), 3])
+def test_elsewhere_it_begins_with_the_head_alone(file: SharedFile, room: float) -> None:
+    transport = FakeTransport(room)
+    bodies: list[list[bytes | Span]] = [[Span(file, 0, 10)], [b"<", Span(file, 0, 10), b">"]]
+    for body in bodies:
+        before = transport.value() + transport.unread
+        assert begin(transport, b"head", body) == 0
+        assert rest(body, 0) == body
+        assert transport.value() + transport.unread == before + b"head"
+
+
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [(0, (5, 20)), (1, (6, 20)), (14, (19, 20)), (15, None)],
+)
+@pytest.mark.parametrize("behind", [(), (b">",)])
+def test_what_is_left_of_a_span(
+    file: SharedFile, sent: int, left: tuple[int, int] | None, behind: tuple[bytes, ...]
+) -> None:
+    expected = () if left is None else (Span(file, *left),)
+    assert tuple(rest((Span(file, 5, 20), *behind), sent)) == (*expected, *behind)
+
+
+def test_what_is_left_of_a_span_of_nothing(file: SharedFile) -> None:
+    """A transfer, which sends nothing of it."""
+    pieces = rest((Span(file, 5, 5),), 0)
+    transfer, reader = transfer_of(pieces)
+    assert outcome(transfer.start()) is None
+    assert reader.received == []
 
 
 # Pausing and giving up.

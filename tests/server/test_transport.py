@@ -4,6 +4,7 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -1020,3 +1021,112 @@ def test_a_file_that_is_ready_at_once(link: Link, content: int) -> None:
     for _ in range(3):
         link.room.turn()
     assert part.ends == [None]
+
+
+# A head and a file at once.
+
+A_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@every_kind
+@pytest.mark.parametrize("start", [0, 4000])
+def test_a_head_and_a_small_file(kind: str, content: int, start: int) -> None:
+    with linked(kind) as link:
+        assert link.transport.send_at_once(A_HEAD, content, start, 1000) == 1000
+        assert link.transport.octets_sent == len(A_HEAD) + 1000
+        assert link.wanted == "r"
+        assert link.received(len(A_HEAD) + 1000) == A_HEAD + CONTENT[start : start + 1000]
+
+
+@pytest.mark.parametrize("kind", ["IPv4", "UNIX"])
+def test_a_head_whose_file_does_not_come(kind: str, content: int) -> None:
+    """The file ends before, or can't be read: that is for the caller to find out."""
+    with linked(kind) as link:
+        assert link.transport.send_at_once(A_HEAD, content, len(CONTENT), 10) == 0
+        assert link.transport.send_at_once(A_HEAD, -1, 0, 10) == 0
+        assert link.wanted == "r"
+        link.transport.write(b"x")
+        assert link.received(2 * len(A_HEAD) + 1) == A_HEAD * 2 + b"x"
+
+
+def test_no_more_than_a_slice_is_sent_at_once(
+    link: Link, content: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "SLICE", 5000)
+    assert link.transport.send_at_once(A_HEAD, content, 0, 20_000) == 5000
+    assert link.received(len(A_HEAD) + 5000) == A_HEAD + CONTENT[:5000]
+
+
+@every_kind
+def test_what_does_not_fit_is_left_to_the_caller(kind: str, content: int) -> None:
+    with linked(kind, small=True) as link:
+        count = len(CONTENT)
+        sent = link.transport.send_at_once(A_HEAD, content, 0, count)
+        assert 0 < sent < count
+        assert link.transport.octets_sent == len(A_HEAD) + sent
+        link.transport.send_file(Part(content, sent, count))
+        assert link.received(len(A_HEAD) + count) == A_HEAD + CONTENT
+
+
+@every_kind
+def test_a_head_that_does_not_fit(kind: str, content: int) -> None:
+    """Then nothing of the file may overtake the rest of it."""
+    with linked(kind, small=True) as link:
+        head = b"h" * 1_000_000
+        assert link.transport.send_at_once(head, content, 0, 1000) == 0
+        assert 0 < link.transport.octets_sent < len(head)
+        assert link.wanted == "rw"
+        link.transport.send_file(Part(content, 0, 1000))
+        assert link.received(1_001_000) == head + CONTENT[:1000]
+
+
+def test_a_head_for_which_there_is_no_room_at_all(narrow: Link, content: int) -> None:
+    """The kernel is full, and of what was written nothing is left with us."""
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += narrow.transport.socket.send(bytes(100))
+    assert narrow.transport.send_at_once(A_HEAD, content, 0, 1000) == 0
+    assert narrow.wanted == "rw"
+    narrow.transport.send_file(Part(content, 0, 1000))
+    assert narrow.received(filled + len(A_HEAD) + 1000)[filled:] == A_HEAD + CONTENT[:1000]
+
+
+@pytest.mark.parametrize("before", ["octets", "a file", "a file that is not ready"])
+def test_a_head_behind_something_unsent(narrow: Link, content: int, before: str) -> None:
+    part = Part(content, 0, 600_000)
+    part.ready = before == "a file"
+    if before == "octets":
+        narrow.transport.write(CONTENT[:600_000])
+    else:
+        narrow.transport.send_file(part)
+    assert narrow.transport.send_at_once(A_HEAD, content, 0, 1000) == 0
+    part.ready = True
+    narrow.transport.file_is_ready()
+    assert narrow.received(600_000 + len(A_HEAD)) == CONTENT[:600_000] + A_HEAD
+
+
+@pytest.mark.parametrize("end", ["lost", "half closed", "aborted"])
+def test_no_head_behind_the_end(link: Link, content: int, end: str) -> None:
+    if end == "lost":
+        link.transport.loseConnection()
+    elif end == "half closed":
+        link.transport.loseWriteConnection()
+    else:
+        link.transport.abortConnection()
+        link.reactor.advance(0)
+    assert link.transport.send_at_once(A_HEAD, content, 0, 1000) == 0
+    assert link.transport.octets_sent == 0
+    link.until(lambda: link.peer.end)
+    assert link.peer.received == b""
+
+
+@every_kind
+def test_a_head_and_a_file_for_a_client_that_is_gone(kind: str, content: int) -> None:
+    with linked(kind) as link:
+        link.transport.write(b"never read")
+        link.peer.socket.close()
+        until(lambda: link.transport.send_at_once(A_HEAD, content, 0, 1000) == 0)
+        if link.wanted == "r":
+            link.transport.send_file(Part(content, 0, 1000))
+        until(lambda: "ConnectionLost" in link.protocol.told, link.room.turn)

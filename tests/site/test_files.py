@@ -1289,6 +1289,290 @@ def test_descriptors_run_out_at_every_step(
     assert set(refusals) == {(503, (b"Retry-After", b"1"))}
 
 
+# Is it unchanged? A look at the directory stands for looks at the names that are not in it.
+
+
+@contextmanager
+def known_at(files: Files, clock: FakeReactor, target: str) -> Iterator[Callable[[], bool]]:
+    """Give a function that says, a second after the last look, whether ``target`` is unchanged."""
+    with found(files, target) as result:
+
+        def is_unchanged() -> bool:
+            clock.advance(1)
+            return files.is_unchanged(path_of(target), result)
+
+        yield is_unchanged
+
+
+def changed_at(path: Path) -> float:
+    """Return when the directory or file at ``path`` was changed."""
+    return path.stat().st_ctime_ns / SECOND
+
+
+@pytest.fixture(params=["settled", "unsettled", "from the future"])
+def of_any_age(request: pytest.FixtureRequest, root: Path, clock: FakeReactor) -> Callable[[], str]:
+    """Return a function that makes the clock say that the root was changed so long ago."""
+
+    def set_clock() -> str:
+        kind: str = request.param
+        age = {"settled": 10, "unsettled": 1.5, "from the future": -10}[kind]
+        clock.rightNow = changed_at(root) + age
+        return kind
+
+    return set_clock
+
+
+def old_tree(root: Path, *names: str) -> None:
+    """Write files that say their names, and have been as they are for long, whatever it is now."""
+    write_tree(root, dict(zip(names, names, strict=True)), 1_000_000)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, ...]]:
+    """The names whose state a tree is asked for, from now on."""
+    asked: list[tuple[bytes, ...]] = []
+
+    class Noting(Tree):
+        def state(self, names: Sequence[bytes]) -> os.stat_result | None:
+            asked.append(tuple(names))
+            return super().state(names)
+
+    monkeypatch.setattr("tests.site.test_files.Tree", Noting)
+    return asked
+
+
+def test_absent_names_are_not_looked_at_while_the_directory_stays(
+    looks: list[tuple[bytes, ...]], open_files: OpenFiles, root: Path, clock: FakeReactor
+) -> None:
+    old_tree(root, "sub/a.txt", "sub/a.txt.gz")
+    clock.rightNow = changed_at(root / "sub") + 10
+    with known_at(open_files(), clock, "/sub/a.txt") as is_unchanged:
+        for _ in range(3):
+            looks.clear()
+            assert is_unchanged()
+            assert set(looks) == {
+                (b"sub", b"."),
+                (b"sub", b"a.txt"),
+                (b"sub", b"a.txt.gz"),
+            }
+
+
+@pytest.mark.parametrize("age", [-1.5, 0, 1.5, 1.99])
+def test_each_name_is_looked_at_in_a_directory_that_has_not_settled(
+    looks: list[tuple[bytes, ...]],
+    open_files: OpenFiles,
+    root: Path,
+    clock: FakeReactor,
+    age: float,
+) -> None:
+    old_tree(root, "sub/a.txt")
+    clock.rightNow = changed_at(root / "sub") + age
+    with known_at(open_files(), clock, "/sub/a.txt") as is_unchanged:
+        for _ in range(4):  # for as long as it is known: the state of then may come again
+            looks.clear()
+            assert is_unchanged()
+            names = {b"a.txt", b"a.txt.br", b"a.txt.zst", b"a.txt.gz"}
+            assert {(b"sub", name) for name in names} <= set(looks)
+
+
+def test_each_name_is_looked_at_once_the_directory_has_changed(
+    open_files: OpenFiles, root: Path, clock: FakeReactor
+) -> None:
+    """Another file in it changes nothing, neither at once nor for what comes later."""
+    old_tree(root, "a.txt")
+    clock.rightNow = changed_at(root) + 10
+    with known_at(open_files(), clock, "/a.txt") as is_unchanged:
+        (root / "other").write_text("x")
+        assert is_unchanged()
+        assert is_unchanged()
+        (root / "a.txt.br").write_text("x")
+        assert not is_unchanged()
+
+
+@pytest.mark.parametrize("sidecar", ["a.txt.br", "a.txt.zst", "a.txt.gz"])
+@pytest.mark.parametrize("way", ["written", "renamed", "linked", "a link"])
+def test_a_sidecar_that_is_added(
+    open_files: OpenFiles,
+    root: Path,
+    clock: FakeReactor,
+    of_any_age: Callable[[], str],
+    sidecar: str,
+    way: str,
+) -> None:
+    old_tree(root, "a.txt", "other/x")
+    of_any_age()
+    files = open_files()
+    with known_at(files, clock, "/a.txt") as is_unchanged:
+        assert is_unchanged()
+        if way == "written":
+            (root / sidecar).write_text("other/x")
+        elif way == "renamed":
+            (root / "other/x").rename(root / sidecar)
+        elif way == "linked":
+            os.link(root / "other/x", root / sidecar)
+        else:
+            (root / sidecar).symlink_to("other/x")
+        assert not is_unchanged()
+    assert variants(files, "/a.txt")[1][1] == b"other/x"
+
+
+def test_a_sidecar_that_is_removed(
+    open_files: OpenFiles, root: Path, clock: FakeReactor, of_any_age: Callable[[], str]
+) -> None:
+    old_tree(root, "a.txt", "a.txt.gz")
+    of_any_age()
+    files = open_files()
+    with known_at(files, clock, "/a.txt") as is_unchanged:
+        assert is_unchanged()
+        (root / "a.txt.gz").unlink()
+        assert not is_unchanged()
+    assert variants(files, "/a.txt") == [(b"", b"a.txt")]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_a_file_that_is_written_in_place_leaves_the_directory_as_it_is(
+    open_files: OpenFiles,
+    root: Path,
+    clock: FakeReactor,
+    of_any_age: Callable[[], str],
+    name: str,
+) -> None:
+    old_tree(root, "a.txt", "a.txt.gz")
+    of_any_age()
+    before = root.stat()
+    with known_at(open_files(), clock, "/a.txt") as is_unchanged:
+        assert is_unchanged()
+        (root / name).write_text("new")
+        assert root.stat().st_mtime_ns == before.st_mtime_ns
+        assert not is_unchanged()
+
+
+@pytest.mark.parametrize("directory", ["/", "/sub/"])
+@pytest.mark.parametrize("change", ["before", "between", "behind", "removed", "a sidecar"])
+def test_an_index_that_is_added_or_removed(
+    open_files: OpenFiles,
+    root: Path,
+    clock: FakeReactor,
+    directory: str,
+    change: str,
+    of_any_age: Callable[[], str],
+) -> None:
+    place = root / directory.strip("/")
+    old_tree(place, "c.html")
+    of_any_age()
+    files = open_files(index=["a.html", "b.html", "c.html", "d.html"])
+    with known_at(files, clock, directory) as is_unchanged:
+        assert is_unchanged()
+        if change == "removed":
+            (place / "c.html").unlink()
+        else:
+            names = {"before": "a.html", "between": "b.html", "behind": "d.html"}
+            (place / names.get(change, "c.html.gz")).write_text("new")
+        assert is_unchanged() is (change == "behind")
+    expected: dict[str, bytes | Resource] = {"before": b"new", "between": b"new"}
+    expected["removed"] = Missing()
+    assert outcome(files, directory) == expected.get(change, b"c.html")
+
+
+@pytest.mark.parametrize("times", ["kept", "new"])
+@pytest.mark.parametrize("target", ["/current/a.txt", "/current/", "/current/sub/a.txt"])
+@pytest.mark.parametrize("new", ["a sidecar more", "another file", "nothing"])
+def test_a_directory_that_is_replaced_through_a_link_on_the_way(
+    open_files: OpenFiles, root: Path, clock: FakeReactor, target: str, new: str, times: str
+) -> None:
+    """As a release is put in place of another, of which it shares most files (``cp -al``)."""
+    name = target.removeprefix("/current/") or "index.html"
+    old_tree(root / "one", name)
+    (root / "two" / name).parent.mkdir(parents=True)
+    if new != "another file":
+        os.link(root / "one" / name, root / "two" / name)
+    if new == "a sidecar more":
+        old_tree(root / "two", f"{name}.gz")
+    if new == "another file":
+        old_tree(root / "two", name)
+    if times == "kept":
+        for directory in (root / "one", root / "two"):
+            for each in (directory, (directory / name).parent):
+                os.utime(each, (1_000_000, 1_000_000))
+    (root / "current").symlink_to("one")
+    clock.rightNow = changed_at(root) + 10
+    files = open_files()
+    with known_at(files, clock, target) as is_unchanged:
+        assert is_unchanged()
+        (root / "next").symlink_to("two")
+        (root / "next").rename(root / "current")
+        assert is_unchanged() is (new == "nothing")
+    expected = [(b"", name.encode())]
+    if new == "a sidecar more":
+        expected.append((b"gzip", f"{name}.gz".encode()))
+    assert variants(files, target) == expected
+
+
+@pytest.mark.parametrize("how", ["removed", "moved away", "a file instead", "closed"])
+def test_a_directory_that_is_no_more(
+    open_files: OpenFiles, root: Path, clock: FakeReactor, how: str
+) -> None:
+    old_tree(root, "sub/a.txt")
+    clock.rightNow = changed_at(root / "sub") + 10
+    files = open_files()
+    with known_at(files, clock, "/sub/a.txt") as is_unchanged:
+        assert is_unchanged()
+        if how == "closed":
+            (root / "sub").chmod(0)
+        else:
+            (root / "sub").rename(root / "away")
+        if how == "removed":
+            (root / "away/a.txt").unlink()
+            (root / "away").rmdir()
+        elif how == "a file instead":
+            (root / "sub").write_text("x")
+        with unprivileged():
+            assert not is_unchanged()
+
+
+@pytest.mark.parametrize("what", ["a sidecar", "an index"])
+def test_a_link_that_led_nowhere_leads_somewhere_now(
+    open_files: OpenFiles, root: Path, clock: FakeReactor, what: str
+) -> None:
+    """It is looked for again, at each name, as long as it leads nowhere."""
+    name = {"a sidecar": "b.html.gz", "an index": "a.html"}[what]
+    old_tree(root, "b.html", "releases/one/x", f"releases/two/{name}")
+    (root / name).symlink_to(f"releases/current/{name}")
+    (root / "releases/current").symlink_to("one")
+    clock.rightNow = changed_at(root) + 10
+    files = open_files(index=["a.html", "b.html"])
+    with known_at(files, clock, "/") as is_unchanged:
+        (root / "releases/next").symlink_to("two")
+        (root / "releases/next").rename(root / "releases/current")
+        assert not is_unchanged()
+
+
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_an_index_is_added_while_another_is_looked_for(
+    open_files: OpenFiles, root: Path, clock: FakeReactor, outcomes: Outcomes, seconds: int
+) -> None:
+    """At any moment, on a disk that takes its time: it is found, or seen at the next look."""
+    old_tree(root, "b.html")
+    files = open_files(index=["a.html", "b.html"])
+    first = root / "a.html"
+
+    def prepare() -> None:
+        first.unlink(missing_ok=True)
+        clock.rightNow = changed_at(root) - seconds
+
+    def look() -> tuple[bytes, bool, bool]:
+        with found(files, "/") as result:
+            is_there = first.exists()
+            assert isinstance(result.resource, File)
+            content = octets(result.resource.variants[0])
+            clock.advance(1)
+            return content, is_there, files.is_unchanged(path_of("/"), result)
+
+    results = outcomes(prepare, lambda: first.write_text("a.html"), look)
+    assert {content for content, _, _ in results} == {b"a.html", b"b.html"}
+    assert (b"b.html", True, True) not in results
+
+
 # In threads
 
 

@@ -7,6 +7,9 @@ the connection ends so that the client can still read the last response.
 A connection is always in one phase, and one exchange at a time is under way. It is the producer of
 its transport for all its life, so that it knows when the client does not keep up: it then takes
 no further request, and stops reading once enough of them wait.
+
+The module is longer than others because it is one state machine: every way from phase to phase is
+on this page, and none is elsewhere.
 """
 
 from collections.abc import Sequence

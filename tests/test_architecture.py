@@ -64,6 +64,7 @@ CORE = frozenset(
         "hashlib.blake2s",
         "ipaddress",
         "re",
+        "struct",
         "time.gmtime",
         "typing",
         "urllib.parse",

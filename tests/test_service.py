@@ -31,7 +31,7 @@ from tinyhttp.service import CannotStart, FileService, Options, makeService
 
 EVERY_OPTION = {
     "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
-    "path", "plain-transport", "port", "threads",
+    "path", "plain-transport", "port", "proxy-from", "threads",
 }  # fmt: skip
 
 
@@ -72,6 +72,34 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not parsed["hidden-files"]
     assert not parsed["follow-symlinks"]
     assert not parsed["plain-transport"]
+
+
+def test_balancers(tmp_path: Path) -> None:
+    parsed = options(
+        "--proxy-from", "10.0.0.0/8, ::1", "--proxy-from", "unix", "--path", str(tmp_path)
+    )  # fmt: skip
+    assert parsed["proxy-from"] == ["10.0.0.0/8", "::1", "unix"]
+    assert options()["proxy-from"] == []
+
+
+@pytest.mark.parametrize("networks", ["", "everybody", "10.0.0.1/8", "10.0.0.0/8,", "1.2.3"])
+def test_what_is_no_network(networks: str) -> None:
+    line = complaint("--proxy-from", networks)
+    assert line.startswith(f"--proxy-from {networks!r}: ")
+    assert "wanted are networks such as 10.0.0.0/8" in line
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ssl:443", "tls:/certificates", "haproxy:tcp:80"], ids=["ssl", "tls", "haproxy"]
+)
+def test_the_header_comes_before_tls(endpoint: str) -> None:
+    line = complaint("--proxy-from", "::1", "--listen", endpoint)
+    assert line.startswith(f"--proxy-from does not go with {endpoint}: ")
+
+
+@pytest.mark.parametrize("backlog", ["", "-1", "65536", "many"])
+def test_what_is_no_backlog(backlog: str) -> None:
+    assert complaint("--backlog", backlog).startswith(f"--backlog {backlog!r}: a number")
 
 
 def test_every_option_is_taken(tmp_path: Path) -> None:
@@ -292,7 +320,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_option_with_a_value_can_be_completed() -> None:
     flags = {"hidden-files", "follow-symlinks", "plain-transport"}
     assert set(Options.compData.optActions) == EVERY_OPTION - flags
-    assert set(Options.compData.multiUse) == {"index", "listen", "mime-type"}
+    assert set(Options.compData.multiUse) == {"index", "listen", "mime-type", "proxy-from"}
 
 
 def test_zsh_completes_every_option() -> None:

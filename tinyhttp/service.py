@@ -20,10 +20,12 @@ from twisted.python.failure import Failure
 
 from .core.fields import TOKEN
 from .core.media_types import with_charset
+from .core.networks import Networks
 from .server.acceptor import Acceptor, obstacle, take_over
 from .server.access_log import AccessLog
 from .server.disk import Disk
 from .server.listening import BACKLOG, EveryAddress, set_backlog
+from .server.proxy_gate import GateKeeper
 from .server.server import Server
 
 __all__ = ["CannotStart", "FileService", "Options", "makeService"]
@@ -105,12 +107,13 @@ class Options(usage.Options):
     ]
 
     compData = usage.Completions(
-        multiUse=["listen", "index", "mime-type"],
+        multiUse=["listen", "index", "mime-type", "proxy-from"],
         optActions={
             "path": usage.CompleteDirs(descr="directory to serve"),
             "access-log": usage.CompleteFiles(descr="file, '-' or 'none'"),
             "port": usage.Completer(descr="port or endpoint"),
             "listen": usage.Completer(descr="endpoint"),
+            "proxy-from": usage.Completer(descr="networks"),
             "index": usage.CompleteList(["index.html", "index.htm"], descr="file name"),
             "threads": usage.Completer(descr="number"),
             "backlog": usage.Completer(descr="number"),
@@ -123,6 +126,7 @@ class Options(usage.Options):
         self["listen"] = []
         self["index"] = []
         self["mime-types"] = {}
+        self["proxy-from"] = []
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse ``options``; raise `CannotStart` with one clear line for whatever is wrong."""
@@ -134,6 +138,18 @@ class Options(usage.Options):
     def opt_listen(self, endpoint: str) -> None:
         """Endpoint to listen on, e.g. unix:/run/tinyhttp.sock. May be repeated."""
         self["listen"].append(endpoint)
+
+    def opt_proxy_from(self, networks: str) -> None:
+        """Expect PROXY headers, and only these balancers: CIDR,... or unix. May be repeated."""
+        names = [name.strip() for name in networks.split(",")]
+        try:
+            Networks(names)
+        except ValueError as error:
+            raise usage.UsageError(
+                f"--proxy-from {networks!r}: {error}; wanted are networks such as 10.0.0.0/8, "
+                "single addresses, or unix"
+            ) from None
+        self["proxy-from"] += names
 
     def opt_index(self, name: str) -> None:
         """File that stands for its directory. May be repeated. [default: index.html]."""
@@ -165,6 +181,8 @@ class Options(usage.Options):
         self["backlog"] = _whole_number("--backlog", self["backlog"], 65535)
         self["path"] = _directory(self["path"])
         self["endpoints"] = self["listen"] + self._port()
+        if self["proxy-from"]:
+            _check_proxied(self["endpoints"])
 
     def _port(self) -> list[str | int]:
         port, source = self["port"], "--port"
@@ -175,6 +193,16 @@ class Options(usage.Options):
         if ":" in port:
             return [port]
         return [_whole_number(source, port, 65535)]
+
+
+def _check_proxied(endpoints: list[str | int]) -> None:
+    """Refuse endpoints that expect TLS before the PROXY header, which comes first."""
+    for endpoint in endpoints:
+        if isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:", "haproxy:")):
+            raise usage.UsageError(
+                f"--proxy-from does not go with {endpoint}: the PROXY header comes before TLS; "
+                "let the balancer end TLS, and listen with tcp:"
+            )
 
 
 def _whole_number(source: str, value: str, most: int) -> int:
@@ -208,9 +236,13 @@ class FileService(Service):
         *,
         plain_transport: bool = False,
         backlog: int = BACKLOG,
+        proxy_from: Networks | None = None,
     ):
         self._reactor = reactor
         self._server = server
+        self._factory: Any = server
+        if proxy_from:
+            self._factory = GateKeeper(server, proxy_from, server.deadlines)
         self._endpoints = endpoints
         self._ports: list[IListeningPort] = []
         self._acceptors: list[Acceptor] = []
@@ -227,7 +259,7 @@ class FileService(Service):
         super().privilegedStartService()
         self._listening = True
         for name, endpoint in self._endpoints.items():
-            _ = maybeDeferred(endpoint.listen, self._server).addCallbacks(
+            _ = maybeDeferred(endpoint.listen, self._factory).addCallbacks(
                 self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
             )
         self._started = True
@@ -261,9 +293,9 @@ class FileService(Service):
         if "backlog=" not in endpoint and not endpoint.startswith("systemd:"):
             set_backlog(port, self._backlog)
         if not self._plain:
-            acceptor = take_over(port, self._server, self._server.room, self._reactor)
+            acceptor = take_over(port, self._factory, self._server.room, self._reactor)
             if acceptor is None:
-                reason = obstacle(port, self._server)
+                reason = obstacle(port, self._factory)
                 _log.info("Twisted's own transport is used, which is slower: {why}", why=reason)
             else:
                 self._acceptors.append(acceptor)
@@ -351,6 +383,7 @@ def makeService(options: Options) -> FileService:
         endpoints,
         plain_transport=bool(options["plain-transport"]),
         backlog=options["backlog"],
+        proxy_from=Networks(options["proxy-from"]),
     )
 
 
@@ -391,6 +424,8 @@ def _description(options: Options) -> str:
     ]
     if options["hidden-files"]:
         parts.append("hidden files: served")
+    if options["proxy-from"]:
+        parts.append(f"PROXY protocol from: {', '.join(options['proxy-from'])}")
     if options["follow-symlinks"]:
         parts.append("links out of the directory: followed")
     return "; ".join(parts)

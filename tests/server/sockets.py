@@ -50,7 +50,7 @@ def tell(wanted: Mapping[Any, str], seconds: float) -> bool:
             why = member.doWrite()
         else:
             why = main.CONNECTION_LOST
-        if why is main.CONNECTION_DONE:
+        if why is main.CONNECTION_DONE and event & select.POLLIN:
             member.readConnectionLost(Failure(why))
         elif why is not None:
             member.connectionLost(Failure(why))

@@ -39,6 +39,10 @@ class Deadlines:
         self._call: IDelayedCall | None = None
         self._last = 0  # the newest tick that has been dealt with
 
+    def now(self) -> float:
+        """Return the reactor's seconds."""
+        return float(self._reactor.seconds())
+
     def set(self, waiting: Waiting, seconds: float) -> None:
         """Give ``waiting`` a deadline so many seconds from now, in place of any other."""
         waiting.deadline = self._reactor.seconds() + seconds

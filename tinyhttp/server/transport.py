@@ -76,7 +76,8 @@ class SocketTransport:
     __slots__ = (
         *("_address", "_behind_file", "_buffer", "_buffered", "_closing", "_file"),
         *("_file_is_ready", "_half_closed", "_half_closing", "_paused", "_producer", "_reactor"),
-        *("_reading", "_room", "_writing", "connected", "octets_sent", "protocol", "socket"),
+        *("_reading", "_room", "_writing", "connected", "octets_sent", "peer", "protocol"),
+        "socket",
     )
 
     sends_at_once = True
@@ -95,6 +96,8 @@ class SocketTransport:
         self.protocol = protocol
         self.connected = True
         self._address = address
+        self.peer: Any = None
+        """Whom the other end stands for, if it is a balancer's and has said so."""
         self._reactor = reactor
         self._room = room
         self._buffer: list[bytes | memoryview] = []
@@ -408,7 +411,7 @@ class SocketTransport:
 
     def getPeer(self) -> Any:  # a UNIXAddress too, which the interface does not know
         """Return the client's address."""
-        return twisted_address(self.socket.family, self._address)
+        return self.peer or twisted_address(self.socket.family, self._address)
 
     def getHost(self) -> Any:
         """Return our own address."""

@@ -1,0 +1,48 @@
+"""Sets of IP networks, for whom something is believed.
+
+Floor: core (pure).
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+__all__ = ["UNIX", "Networks"]
+
+UNIX = "unix"
+"""Stands among networks for whoever connects to a UNIX socket."""
+
+
+class Networks:
+    """The addresses in any of ``networks``: CIDR notation, single addresses, or `UNIX`.
+
+    Raises ``ValueError``, which says what is wrong, for anything else; a network whose address has
+    bits beyond its prefix is a mistake too.
+    """
+
+    def __init__(self, networks: Iterable[str]):
+        names = list(networks)
+        self._unix = UNIX in names
+        self._networks = [ip_network(name) for name in names if name != UNIX]
+
+    def __contains__(self, host: str | None) -> bool:
+        """Return whether ``host`` is one of them; ``None`` stands for a UNIX socket."""
+        if host is None:
+            return self._unix
+        try:
+            address = _plain(ip_address(host))
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+    def __bool__(self) -> bool:
+        return self._unix or bool(self._networks)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1``."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.scope_id is not None:
+            return IPv6Address(int(address))
+    return address

@@ -4,6 +4,7 @@ Read from the source, so that an import inside a function counts as well.
 """
 
 import ast
+import dataclasses
 import importlib
 import re
 import typing
@@ -210,6 +211,10 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*|__all__")
 def is_unchanging(value: object) -> bool:
     if isinstance(value, tuple):
         return all(is_unchanging(member) for member in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        members = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        frozen: typing.Any = value
+        return frozen.__dataclass_params__.frozen and all(map(is_unchanging, members))
     # Aliases such as Callable[..., None] have a class without a public name.
     return isinstance(value, UNCHANGING) or type(value).__module__ == "typing"
 

@@ -29,7 +29,13 @@ from tinyhttp.server.listening import EveryAddress
 from tinyhttp.server.server import Server
 from tinyhttp.service import CannotStart, FileService, Options, makeService
 
+QUANTITIES = {
+    "head-timeout": 30, "idle-timeout": 95, "stall-timeout": 60, "linger-timeout": 5, "grace": 25,
+    "max-request-line": 8192, "max-head": 32_768, "max-fields": 100, "max-body": 65_536,
+    "cache-files": 4096, "cache-size": 67_108_864, "cache-descriptors": 256, "cache-misses": 1024,
+}  # fmt: skip
 EVERY_OPTION = {
+    *QUANTITIES,
     "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
     "path", "plain-transport", "port", "proxy-from", "threads",
 }  # fmt: skip
@@ -95,6 +101,65 @@ def test_what_is_no_network(networks: str) -> None:
 def test_the_header_comes_before_tls(endpoint: str) -> None:
     line = complaint("--proxy-from", "::1", "--listen", endpoint)
     assert line.startswith(f"--proxy-from does not go with {endpoint}: ")
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_quantities(name: str) -> None:
+    assert options()[name] == QUANTITIES[name]
+    assert options(f"--{name}", "77777")[name] == 77_777
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("head-timeout", "0.5", 0.5),
+        ("grace", "0", 0),
+        ("idle-timeout", "999999.999", 999_999.999),
+        ("max-head", "64K", 65_536),
+        ("max-head", "64k", 65_536),
+        ("max-head", "64KiB", 65_536),
+        ("cache-size", "2G", 2_147_483_648),
+        ("cache-size", "1MiB", 1_048_576),
+        ("max-body", "0", 0),
+    ],
+)
+def test_how_quantities_are_written(name: str, text: str, value: float) -> None:
+    assert options(f"--{name}", text)[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("head-timeout", "0", "a number of seconds, such as 30 or 0.5, is wanted, 0.5 at least"),
+        ("grace", "-1", "a number of seconds, such as 30 or 0.5, is wanted, 0 at least"),
+        ("idle-timeout", "1e3", "a number of seconds, such as 30 or 0.5, is wanted, 0.5 at least"),
+        ("idle-timeout", "inf", "a number of seconds, such as 30 or 0.5, is wanted, 0.5 at least"),
+        ("idle-timeout", "30s", "a number of seconds, such as 30 or 0.5, is wanted, 0.5 at least"),
+        ("max-head", "127", "a number of octets, such as 65536 or 64K, is wanted, 128 at least"),
+        ("max-head", "64T", "a number of octets, such as 65536 or 64K, is wanted, 128 at least"),
+        ("max-head", "1.5K", "a number of octets, such as 65536 or 64K, is wanted, 128 at least"),
+        ("cache-size", "", "a number of octets, such as 65536 or 64K, is wanted, 0 at least"),
+        ("max-fields", "0", "a number is wanted, 1 at least"),
+        ("max-fields", "1K", "a number is wanted, 1 at least"),
+        ("cache-files", "\u0664", "a number is wanted, 1 at least"),
+    ],
+)
+def test_what_is_no_quantity(name: str, text: str, wanted: str) -> None:
+    assert complaint(f"--{name}", text) == f"--{name} {text!r}: {wanted}"
+
+
+def test_quantities_reach_the_server(tmp_path: Path) -> None:
+    chosen = {name: str(number) for number, name in enumerate(QUANTITIES, 200)}
+    arguments = [part for name, text in chosen.items() for part in (f"--{name}", text)]
+    with made("--path", str(tmp_path), "--threads", "0", "--access-log", "none", *arguments) as s:
+        server: Server = s._server
+        times, sizes = server.timeouts, server.limits
+        assert [times.head, times.idle, times.stall, times.linger] == [200, 201, 202, 203]
+        assert s._grace == 204
+        assert [sizes.request_line, sizes.head, sizes.fields, sizes.body] == [205, 206, 207, 208]
+        site: Any = server.site
+        assert [site._small._entries, site._small._limit] == [209, 210]
+        assert [site._large._limit, site._others._entries] == [211, 212]
 
 
 @pytest.mark.parametrize("backlog", ["", "-1", "65536", "many"])

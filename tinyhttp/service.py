@@ -1,4 +1,4 @@
-"""Options on the command line, and the service that they describe.
+"""The service that the options describe.
 
 Where reactor, threads and objects meet. twistd and twist come here through the plugin, ``python -m
 tinyhttp`` and the ``tinyhttp`` command through `tinyhttp.__main__`.
@@ -8,221 +8,31 @@ import os
 import re
 import signal
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.python import usage
 from twisted.python.failure import Failure
 
-from .core.fields import TOKEN
-from .core.media_types import with_charset
 from .core.networks import Networks
+from .core.request import Limits
+from .options import GRACE, CannotStart, Options
 from .server.acceptor import Acceptor, obstacle, take_over
 from .server.access_log import AccessLog
 from .server.disk import Disk
 from .server.listening import BACKLOG, EveryAddress, set_backlog
 from .server.proxy_gate import GateKeeper
-from .server.server import Server
+from .server.server import Server, Timeouts
+from .site.site import Capacity
 
 __all__ = ["CannotStart", "FileService", "Options", "makeService"]
 
-DEFAULT_PORT = "8000"
-GRACE = 25
-"""Seconds that responses under way get at the end: under the 30 s that Heroku, Kubernetes and
-others allow before they kill."""
-
-_MIME_TYPE = re.compile(
-    r"\.?([^=/\s.]+)=(" + (TOKEN + b"/" + TOKEN).decode() + r"(?:;[\x20-\x7e]*)?)"
-)
 _PORT = re.compile(r"(?:tcp|tcp6|ssl):(?:port=)?(-?[0-9]{1,9})(?![0-9])")
 
 _log = Logger()
-
-
-class CannotStart(SystemExit, Exception):  # noqa: N818 (it is both, and says what it means)
-    """The service can't start, for the reason given in one line.
-
-    As a ``SystemExit`` it ends the process with that line and status 1 instead of a traceback; as
-    an ``Exception`` it is passed on by twistd from a daemon to the terminal that started it.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(f"tinyhttp: {reason}")
-
-
-class Options(usage.Options):
-    """Options of ``twistd tinyhttp``."""
-
-    synopsis = "[options]"
-    longdesc = "Serves the files of a directory over HTTP/1.1."
-
-    optParameters: ClassVar[list[list[Any]]] = [
-        [
-            "port",
-            None,
-            None,
-            "Port to listen on, on IPv4 and IPv6, or an endpoint string such as "
-            "tcp:8000:interface=127.0.0.1. Without it and without --listen: the "
-            f"environment's PORT, else {DEFAULT_PORT}.",
-        ],
-        ["path", None, ".", "Directory to serve."],
-        [
-            "threads",
-            None,
-            "4",
-            "Threads that wait for the disk, so that the others do not have to. With 0 the "
-            "reactor waits itself.",
-        ],
-        [
-            "backlog",
-            None,
-            str(BACKLOG),
-            "Connections that the kernel holds until they are accepted, unless an endpoint says.",
-        ],
-        ["access-log", None, "-", "File to append a line per answer to; '-': standard output; "
-         "'none': nothing."],
-    ]  # fmt: skip
-
-    optFlags: ClassVar[list[list[Any]]] = [
-        [
-            "hidden-files",
-            None,
-            "Serve names that start with a dot too. Without it they are not found, but for "
-            "/.well-known/.",
-        ],
-        [
-            "follow-symlinks",
-            None,
-            "Follow symbolic links that lead out of the directory. Without it they are not found.",
-        ],
-        [
-            "plain-transport",
-            None,
-            "Use Twisted's own transport. Slower; to find out whether ours is at fault.",
-        ],
-    ]
-
-    compData = usage.Completions(
-        multiUse=["listen", "index", "mime-type", "proxy-from"],
-        optActions={
-            "path": usage.CompleteDirs(descr="directory to serve"),
-            "access-log": usage.CompleteFiles(descr="file, '-' or 'none'"),
-            "port": usage.Completer(descr="port or endpoint"),
-            "listen": usage.Completer(descr="endpoint"),
-            "proxy-from": usage.Completer(descr="networks"),
-            "index": usage.CompleteList(["index.html", "index.htm"], descr="file name"),
-            "threads": usage.Completer(descr="number"),
-            "backlog": usage.Completer(descr="number"),
-            "mime-type": usage.Completer(descr="EXT=TYPE"),
-        },
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self["listen"] = []
-        self["index"] = []
-        self["mime-types"] = {}
-        self["proxy-from"] = []
-
-    def parseOptions(self, options: list[str] | None = None) -> None:
-        """Parse ``options``; raise `CannotStart` with one clear line for whatever is wrong."""
-        try:
-            super().parseOptions(options)
-        except usage.UsageError as error:
-            raise CannotStart(f"{error} (--help lists the options)") from None
-
-    def opt_listen(self, endpoint: str) -> None:
-        """Endpoint to listen on, e.g. unix:/run/tinyhttp.sock. May be repeated."""
-        self["listen"].append(endpoint)
-
-    def opt_proxy_from(self, networks: str) -> None:
-        """Expect PROXY headers, and only these balancers: CIDR,... or unix. May be repeated."""
-        names = [name.strip() for name in networks.split(",")]
-        try:
-            Networks(names)
-        except ValueError as error:
-            raise usage.UsageError(
-                f"--proxy-from {networks!r}: {error}; wanted are networks such as 10.0.0.0/8, "
-                "single addresses, or unix"
-            ) from None
-        self["proxy-from"] += names
-
-    def opt_index(self, name: str) -> None:
-        """File that stands for its directory. May be repeated. [default: index.html]."""
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise usage.UsageError(f"--index {name!r}: a file name is wanted, without a slash")
-        self["index"].append(name)
-
-    def opt_mime_type(self, rule: str) -> None:
-        """EXT=TYPE: the media type of files with that extension. May be repeated."""
-        m = _MIME_TYPE.fullmatch(rule)
-        if m is None:
-            raise usage.UsageError(
-                f"--mime-type {rule!r}: EXT=TYPE is wanted, such as log=text/plain"
-            )
-        self["mime-types"][os.fsencode(m[1].lower())] = with_charset(m[2])
-
-    def opt_version(self) -> None:
-        """Display the versions of tinyhttp and Twisted, and exit."""
-        from twisted import __version__ as twisted_version
-
-        from . import __version__
-
-        print(f"tinyhttp {__version__}, Twisted {twisted_version}")
-        raise SystemExit(0)
-
-    def postOptions(self) -> None:
-        """Check what can be checked without opening anything."""
-        self["threads"] = _whole_number("--threads", self["threads"], 1000)
-        self["backlog"] = _whole_number("--backlog", self["backlog"], 65535)
-        self["path"] = _directory(self["path"])
-        self["endpoints"] = self["listen"] + self._port()
-        if self["proxy-from"]:
-            _check_proxied(self["endpoints"])
-
-    def _port(self) -> list[str | int]:
-        port, source = self["port"], "--port"
-        if port is None:
-            if self["listen"]:
-                return []
-            port, source = os.environ.get("PORT", DEFAULT_PORT), "the environment's PORT"
-        if ":" in port:
-            return [port]
-        return [_whole_number(source, port, 65535)]
-
-
-def _check_proxied(endpoints: list[str | int]) -> None:
-    """Refuse endpoints that expect TLS before the PROXY header, which comes first."""
-    for endpoint in endpoints:
-        if isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:", "haproxy:")):
-            raise usage.UsageError(
-                f"--proxy-from does not go with {endpoint}: the PROXY header comes before TLS; "
-                "let the balancer end TLS, and listen with tcp:"
-            )
-
-
-def _whole_number(source: str, value: str, most: int) -> int:
-    if not re.fullmatch("[0-9]{1,9}", value) or int(value) > most:
-        raise usage.UsageError(f"{source} {value!r}: a number from 0 to {most} is wanted")
-    return int(value)
-
-
-def _directory(path: str) -> str:
-    if not path:
-        raise usage.UsageError("--path: a directory is wanted, not nothing")
-    path = os.path.abspath(path)
-    if not os.path.exists(path):
-        raise usage.UsageError(f"--path {path}: there is no such directory")
-    if not os.path.isdir(path):
-        raise usage.UsageError(f"--path {path}: that is not a directory")
-    as_we_are = os.access in os.supports_effective_ids
-    if not os.access(path, os.R_OK | os.X_OK, effective_ids=as_we_are):
-        raise usage.UsageError(f"--path {path}: that directory can't be read")
-    return path
 
 
 class FileService(Service):
@@ -237,6 +47,7 @@ class FileService(Service):
         plain_transport: bool = False,
         backlog: int = BACKLOG,
         proxy_from: Networks | None = None,
+        grace: float = GRACE,
     ):
         self._reactor = reactor
         self._server = server
@@ -248,6 +59,7 @@ class FileService(Service):
         self._acceptors: list[Acceptor] = []
         self._plain = plain_transport
         self._backlog = backlog
+        self._grace = grace
         self._listening = False
         self._started = False
         self._is_running = False
@@ -281,7 +93,7 @@ class FileService(Service):
         self._acceptors = []
         closed = [maybeDeferred(port.stopListening) for port in self._ports]
         self._ports = []
-        return DeferredList([*closed, self._server.stop(GRACE)])
+        return DeferredList([*closed, self._server.stop(self._grace)])
 
     def _failed(self, failure: Failure, endpoint: str) -> None:
         self._problem = f"can't listen on {endpoint}: {_reason(failure)}"
@@ -372,6 +184,24 @@ def makeService(options: Options) -> FileService:
             follow_symlinks=bool(options["follow-symlinks"]),
             media_types=options["mime-types"],
             threads=options["threads"],
+            limits=Limits(
+                request_line=options["max-request-line"],
+                head=options["max-head"],
+                fields=options["max-fields"],
+                body=options["max-body"],
+            ),
+            timeouts=Timeouts(
+                head=options["head-timeout"],
+                idle=options["idle-timeout"],
+                stall=options["stall-timeout"],
+                linger=options["linger-timeout"],
+            ),
+            capacity=Capacity(
+                files=options["cache-files"],
+                octets=options["cache-size"],
+                descriptors=options["cache-descriptors"],
+                others=options["cache-misses"],
+            ),
             access_log=access_log,
         )
     except OSError as error:
@@ -384,6 +214,7 @@ def makeService(options: Options) -> FileService:
         plain_transport=bool(options["plain-transport"]),
         backlog=options["backlog"],
         proxy_from=Networks(options["proxy-from"]),
+        grace=options["grace"],
     )
 
 

@@ -210,8 +210,9 @@ def test_anything(data: bytes) -> None:
 def test_both_versions_say_the_same(
     address: IPv4Address | IPv6Address, source: int, destination: int, rest: bytes
 ) -> None:
-    kind = b"TCP%d" % address.version
-    text = b"PROXY %s %s %s %d %d\r\n" % (kind, *[str(address).encode()] * 2, source, destination)
+    kind = b"TCP4" if address.version == 4 else b"TCP6"
+    name = str(address).encode()
+    text = b"PROXY %s %s %s %d %d\r\n" % (kind, name, name, source, destination)
     packed = address.packed * 2 + struct.pack("!HH", source, destination)
     octets = binary(PROXY, TCP4 if address.version == 4 else TCP6, packed)
     for header in (text, octets):

@@ -1,5 +1,6 @@
 """Connections that begin with a PROXY header, over our own transport and Twisted's."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -68,7 +69,8 @@ def enter(keeper: GateKeeper, address: Any = BALANCER) -> FakeTransport:
     transport = FakeTransport()
     gate: Any = keeper.buildProtocol(address)
     assert isinstance(gate, Gate)
-    transport.protocol = gate
+    behind: Any = transport
+    behind.protocol = gate
     gate.makeConnection(transport)
     return transport
 
@@ -129,9 +131,10 @@ def test_however_it_is_cut(tmp_path_factory: pytest.TempPathFactory, cuts: list[
 def test_nothing_is_answered_before_the_header(keeper: GateKeeper) -> None:
     transport = enter(keeper)
     send(transport, TEXT[:-1])
-    assert type(transport.protocol) is Gate
+    gate: Any = transport.protocol
+    assert type(gate) is Gate
     assert transport.value() == b""
-    assert keeper.waiting == {transport.protocol}
+    assert keeper.waiting == {gate}
     send(transport, TEXT[-1:])
     assert type(transport.protocol) is Connection
     assert transport.value() == b""
@@ -360,7 +363,7 @@ def test_unix_ports_are_taken_over_too(root: Path, tmp_path: Path) -> None:
     reactor = SocketReactor()
     server = make_server(root, reactor)
     keeper = GateKeeper(server, Networks(["unix"]), server.deadlines)
-    port = unix.Port(str(tmp_path / "socket"), keeper, 50, reactor=reactor)
+    port = unix.Port(os.fsencode(tmp_path / "socket"), keeper, 50, reactor=reactor)
     port.startListening()
     acceptor = take_over(port, keeper, Poller(reactor), reactor)
     assert acceptor is not None

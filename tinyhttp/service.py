@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
@@ -21,7 +22,7 @@ from .core.networks import Networks
 from .core.request import Limits
 from .options import GRACE, CannotStart, Options
 from .server.acceptor import Acceptor, obstacle, take_over
-from .server.access_log import AccessLog
+from .server.access_log import AccessLog, open_log
 from .server.disk import Disk
 from .server.listening import BACKLOG, EveryAddress, set_backlog
 from .server.proxy_gate import GateKeeper
@@ -65,6 +66,7 @@ class FileService(Service):
         self._is_running = False
         self._problem = ""
         self._stopping = False
+        self._rotate: Any = None
 
     def privilegedStartService(self) -> None:
         """Listen, while there may still be the right to; raise `CannotStart` if it fails."""
@@ -136,9 +138,18 @@ class FileService(Service):
         for number in (signal.SIGTERM, signal.SIGINT):
             if callable(signal.getsignal(number)):
                 signal.signal(number, self._signalled)
+        # The signal by which logs are rotated; twistd may have a use for it as well.
+        self._rotate = signal.getsignal(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR1, self._told_to_rotate)
 
     def _signalled(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._end)
+
+    def _told_to_rotate(self, number: int, frame: FrameType | None) -> None:
+        if callable(self._rotate):
+            self._rotate(number, frame)
+        if self._server.access_log is not None:
+            self._reactor.callFromThread(self._server.access_log.write_now)
 
     def _end(self) -> None:
         if not self._stopping:
@@ -235,14 +246,14 @@ def _endpoint(reactor: Any, description: str | int, backlog: int) -> IStreamServ
 def _access_log(reactor: Any, destination: str) -> AccessLog | None:
     if destination == "none":
         return None
-    descriptor = 1
-    if destination != "-":
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        try:
-            descriptor = os.open(destination, flags, 0o644)
-        except OSError as error:
-            raise CannotStart(f"--access-log {destination}: {error.strerror}") from None
-    return AccessLog(reactor, Disk(reactor, 1), descriptor)
+    if destination == "-":
+        return AccessLog(reactor, Disk(reactor, 1), 1)
+    path = os.path.abspath(destination)  # a daemon goes elsewhere
+    try:
+        descriptor = open_log(path)
+    except OSError as error:
+        raise CannotStart(f"--access-log {destination}: {error.strerror}") from None
+    return AccessLog(reactor, Disk(reactor, 1), descriptor, path=path)
 
 
 def _description(options: Options) -> str:

@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 
+from tests.server.sockets import until
 from tests.support import write_tree
 
 from .processes import (
@@ -284,6 +285,26 @@ def test_the_last_lines_of_the_access_log_are_not_lost(site: Path, tmp_path: Pat
             r'"http://localhost/" "a \\x22test\\x22"',
             line,
         )
+
+
+@every_way
+def test_the_access_log_is_rotated(way: str, site: Path, tmp_path: Path) -> None:
+    """By its name; a relative one too, from which a daemon has gone away. The signal is no harm."""
+    options = ["--port", LOOPBACK, "--path", str(site), "--access-log", "access.log"]
+    log, old = tmp_path / "access.log", tmp_path / "access.log.1"
+    with start(way, *options, cwd=tmp_path) as server:
+        port = server.port()
+        fetch(port, "/?1")
+        server.send(signal.SIGUSR1)
+        until(lambda: "/?1" in log.read_text())
+        log.rename(old)
+        fetch(port, "/?2")
+        server.send(signal.SIGUSR1)
+        until(lambda: log.exists() and "/?2" in log.read_text())
+        fetch(port, "/?3")
+        assert server.terminate() == 0
+    assert re.findall(r"GET /\?(\d)", old.read_text()) == ["1"]
+    assert re.findall(r"GET /\?(\d)", log.read_text()) == ["2", "3"]
 
 
 @pytest.mark.parametrize("way", ["twistd", "module"])

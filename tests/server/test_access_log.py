@@ -25,10 +25,11 @@ from tests.support import (
     get,
     make_disk,
     make_server,
+    open_descriptors,
     write_tree,
 )
 from tinyhttp.core.request import noted_fields
-from tinyhttp.server.access_log import AccessLog, combined, format_timestamp
+from tinyhttp.server.access_log import AccessLog, combined, format_timestamp, open_log
 
 # The form of a line.
 
@@ -657,3 +658,102 @@ def test_lines_behind_the_end_are_counted(reactor: FakeReactor, log: AccessLog) 
     log.add(b"late\n")
     assert log.lost == 1
     assert reactor.getDelayedCalls() == []
+
+
+# Rotation.
+
+
+def rotating_log(reactor: FakeReactor, path: Path, disk: Any = None) -> AccessLog:
+    return AccessLog(
+        reactor, disk or make_disk(reactor, 0), open_log(path), reactor.seconds, path=path
+    )
+
+
+def test_a_log_that_is_renamed(reactor: FakeReactor, path: Path) -> None:
+    """As logrotate does it, with ``create`` or without."""
+    log = rotating_log(reactor, path)
+    before = open_descriptors()
+    for number in range(3):
+        log.add(b"line %d\n" % number)
+        reactor.advance(1)
+        path.rename(path.with_suffix(f".{number}"))
+        if number == 1:
+            path.touch()
+    log.add(b"last\n")
+    assert log.close().called
+    assert path.read_bytes() == b"last\n"
+    old = [path.with_suffix(f".{number}").read_bytes() for number in range(3)]
+    assert old == [b"line 0\n", b"line 1\n", b"line 2\n"]
+    assert len(open_descriptors()) == len(before) - 1
+
+
+def test_a_log_that_is_truncated(reactor: FakeReactor, path: Path) -> None:
+    log = rotating_log(reactor, path)
+    log.add(b"old\n")
+    reactor.advance(1)
+    os.truncate(path, 0)
+    log.add(b"new\n")
+    assert log.close().called
+    assert path.read_bytes() == b"new\n"
+
+
+def test_another_file_takes_the_name(reactor: FakeReactor, path: Path) -> None:
+    log = rotating_log(reactor, path)
+    other = path.with_name("other")
+    other.write_bytes(b"of another\n")
+    other.rename(path)
+    log.add(b"line\n")
+    assert log.close().called
+    assert path.read_bytes() == b"of another\nline\n"
+
+
+def test_a_log_whose_directory_is_gone(
+    reactor: FakeReactor, tmp_path: Path, events: list[LogEvent]
+) -> None:
+    """It goes on in the file that it has, and says so once; until there is one of the name."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    log = rotating_log(reactor, directory / "access.log")
+    moved = tmp_path / "moved"
+    directory.rename(moved)
+    for line in (b"1\n", b"2\n"):
+        log.add(line)
+        reactor.advance(1)
+    assert (moved / "access.log").read_bytes() == b"1\n2\n"
+    reason = "the access log can't be opened anew: No such file or directory"
+    assert [formatEvent(event) for event in events].count(reason) == 1
+    directory.mkdir()
+    log.add(b"3\n")
+    assert log.close().called
+    assert (directory / "access.log").read_bytes() == b"3\n"
+    assert log.lost == 0
+
+
+def test_what_waits_can_be_written_now(reactor: FakeReactor, path: Path) -> None:
+    log = rotating_log(reactor, path)
+    log.write_now()
+    log.add(b"line\n")
+    assert path.read_bytes() == b""
+    log.write_now()
+    assert path.read_bytes() == b"line\n"
+    assert reactor.getDelayedCalls() == []
+    log.write_now()
+    log.add(b"another\n")
+    reactor.advance(1)
+    assert path.read_bytes() == b"line\nanother\n"
+    assert log.close().called
+
+
+def test_what_waits_waits_for_the_write_under_way(reactor: FakeReactor, path: Path) -> None:
+    disk = HeldDisk()
+    log = rotating_log(reactor, path, disk)
+    log.add(b"1\n")
+    log.write_now()
+    log.add(b"2\n")
+    log.write_now()
+    assert disk.waiting == 1
+    disk.complete()
+    reactor.advance(1)
+    disk.complete()
+    assert path.read_bytes() == b"1\n2\n"
+    assert log.close().called

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from ..core.request import noted_fields
 from .disk import Disk
 
-__all__ = ["AccessLog", "LinesLost", "combined", "format_timestamp"]
+__all__ = ["AccessLog", "LinesLost", "combined", "format_timestamp", "open_log"]
 
 INTERVAL = 1.0
 """Seconds for which lines are gathered."""
@@ -79,7 +79,8 @@ class AccessLog:
     """Writes lines to ``descriptor``, which it closes at the end unless it is standard output.
 
     ``disk`` should run one call at a time, so that lines stay in order. ``clock`` gives epoch
-    seconds.
+    seconds. With a ``path`` it follows the name: if that leads to another file, or to none, because
+    the log was rotated, the next lines go to the file of that name.
     """
 
     def __init__(
@@ -88,8 +89,12 @@ class AccessLog:
         disk: Disk,
         descriptor: int,
         clock: Callable[[], float] = time,
+        path: str | os.PathLike[str] | None = None,
     ):
         self._clock = clock
+        self._path = path
+        self._lost_track: OSError | None = None  # why the name could not be followed
+        self._said_so = False
         self.lost = 0
         """Lines that could not be written."""
         self._reactor = reactor
@@ -172,8 +177,31 @@ class AccessLog:
         elif self._closed:
             self._finish()
 
+    def write_now(self) -> None:
+        """Write what is waiting, without waiting any longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._flush()
+
+    def _follow(self) -> None:
+        """Go on in the file that has the name now; in the one at hand if that can't be opened."""
+        if self._path is None:
+            return
+        try:
+            if _is_the_same(self._path, self._descriptor):
+                self._lost_track = None
+                return
+            descriptor = open_log(self._path)
+        except OSError as error:
+            self._lost_track = error
+            return
+        self._lost_track, self._torn = None, False
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+
     def _write(self, lines: list[bytes]) -> None:
         """Write ``lines``, in the log's thread; raises `LinesLost`."""
+        self._follow()
         data = b"".join(lines)
         if self._torn:
             data = b"\n" + data
@@ -195,6 +223,11 @@ class AccessLog:
         if self._finished.called:  # it was given up
             self._close_descriptor()
             return
+        if self._said_so != (self._lost_track is not None):
+            self._said_so = not self._said_so
+            if self._lost_track is not None:
+                reason = self._lost_track.strerror
+                _log.warn("the access log can't be opened anew: {reason}", reason=reason)
         if isinstance(result, Failure):
             self._count_lost(result, count)
         elif self._failing:
@@ -231,6 +264,19 @@ class AccessLog:
             self._close_descriptor()
         self._disk.rest()
         self._finished.callback(None)
+
+
+def open_log(path: str | os.PathLike[str]) -> int:
+    """Return a descriptor of the file ``path``, to which lines are appended; raises ``OSError``."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _is_the_same(path: str | os.PathLike[str], descriptor: int) -> bool:
+    try:
+        named = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
 
 
 class LinesLost(Exception):  # noqa: N818 (named after what happened)

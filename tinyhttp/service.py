@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -235,6 +234,9 @@ def _endpoint(reactor: Any, description: str | int, backlog: int) -> IStreamServ
     m = _PORT.match(description)
     if m is not None and not 0 <= int(m[1]) <= 65535:
         raise CannotStart(f"endpoint {description!r}: a port from 0 to 65535 is wanted")
+    # Here, as it costs a MiB of memory that a port alone does without.
+    from twisted.internet.endpoints import serverFromString
+
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:

@@ -35,19 +35,16 @@ class Deadlines:
 
     def __init__(self, reactor: IReactorTime):
         self._reactor = reactor
+        self.now = reactor.seconds
         self._buckets: dict[int, set[Waiting]] = {}
         self._call: IDelayedCall | None = None
         self._last = 0  # the newest tick that has been dealt with
 
-    def now(self) -> float:
-        """Return the reactor's seconds."""
-        return float(self._reactor.seconds())
-
     def set(self, waiting: Waiting, seconds: float) -> None:
         """Give ``waiting`` a deadline so many seconds from now, in place of any other."""
-        waiting.deadline = self._reactor.seconds() + seconds
+        deadline = waiting.deadline = self.now() + seconds
         # A later deadline is found out about when the bucket comes up.
-        if not 0 <= waiting.bucket <= waiting.deadline / TICK + 1:
+        if not 0 <= waiting.bucket <= deadline / TICK + 1:
             self._file(waiting)
 
     def clear(self, waiting: Waiting) -> None:

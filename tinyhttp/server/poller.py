@@ -140,7 +140,10 @@ class Poller:
             # another's by now, to whom this event means nothing.
             if member is not None and descriptor not in new:
                 try:
-                    _tell(member, events)
+                    if events != _IN:
+                        _tell(member, events)
+                    elif (why := member.doRead()) is not None:  # most of them, without a detour
+                        _end(member, why, reading=True)
                 except BaseException:
                     failure = Failure()
                     _log.failure("an error of the server's own; a connection is closed", failure)
@@ -151,19 +154,22 @@ class Poller:
 
 def _tell(member: Any, events: int) -> None:
     """Tell ``member`` what has happened, as Twisted's reactors do."""
-    if events & _IN:
-        why = member.doRead()
-        if why is main.CONNECTION_DONE:
-            member.readConnectionLost(connectionDone)
-            return
-    elif events & _OUT:
-        why = member.doWrite()
-    else:  # an error or a hang-up, and nothing left to read
-        why = main.CONNECTION_LOST
-    if why is None and events & _IN and events & _OUT and member.fileno() >= 0:
-        why = member.doWrite()
-    if why is not None:
-        member.connectionLost(connectionDone if why is main.CONNECTION_DONE else Failure(why))
+    if events & _IN and (why := member.doRead()) is not None:
+        _end(member, why, reading=True)
+    elif events & _OUT and member.fileno() >= 0 and (why := member.doWrite()) is not None:
+        _end(member, why)
+    elif not events & (_IN | _OUT):  # an error or a hang-up, and nothing left to read
+        _end(member, main.CONNECTION_LOST)
+
+
+def _end(member: Any, why: Any, *, reading: bool = False) -> None:
+    """Tell ``member`` that its connection, or its client's side of it, has ended."""
+    if why is not main.CONNECTION_DONE:
+        member.connectionLost(Failure(why))
+    elif reading:
+        member.readConnectionLost(connectionDone)
+    else:
+        member.connectionLost(connectionDone)
 
 
 def make_poller(reactor: Any) -> WaitingRoom:

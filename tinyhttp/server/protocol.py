@@ -406,7 +406,7 @@ class Connection(Protocol):
     def _wait_for_request(self) -> None:
         if self.persistent or self._buffer:
             self._idle = True
-            self._wait(self.server.timeouts.idle)
+            self.server.deadlines.set(self, self.server.timeouts.idle)
         else:
             self._lose()  # told to drain while the last response was still being sent
 

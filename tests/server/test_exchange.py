@@ -162,6 +162,7 @@ def test_the_line_of_each_kind(
     assert log.lines == [line]
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_large_answer_is_logged_when_it_is_all_written(
     server: Server, log: Log, disk: HeldDisk
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_large_answer_is_logged_when_it_is_all_written(
     assert client.answers()[0].body == BIG
 
 
+@pytest.mark.usefixtures("cold")
 def test_an_answer_cut_short_is_logged_with_what_was_written(
     server: Server, log: Log, disk: HeldDisk
 ) -> None:
@@ -186,6 +188,7 @@ def test_an_answer_cut_short_is_logged_with_what_was_written(
     assert log.lines == [(b"GET /big.bin HTTP/1.1", 200, 131_072)]
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_file_that_shrinks_is_logged_and_ends_the_connection(
     server: Server, log: Log, root: Path, disk: HeldDisk
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_client_that_vanishes_in_a_look_up_of_a_large_file_leaves_no_descripto
     assert open_descriptors() == before
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_slow_disk_is_not_held_against_the_client(
     server: Server, disk: HeldDisk, reactor: FakeReactor
 ) -> None:
@@ -236,6 +240,7 @@ def test_a_slow_disk_is_not_held_against_the_client(
     assert client.answers()[0].body == BIG
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_transfer_to_a_client_that_is_full_already_begins_when_there_is_room(
     server: Server, disk: HeldDisk
 ) -> None:

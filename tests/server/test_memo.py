@@ -1026,6 +1026,7 @@ def test_a_large_file_that_is_cut_short_is_logged_with_what_was_sent(
     assert 400 < heads < 700
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_large_file_on_a_disk_that_waits(big_root: Path) -> None:
     """Without sendfile it is read block by block, from memory or not."""
     server = make_server(big_root)

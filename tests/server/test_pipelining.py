@@ -487,6 +487,7 @@ def test_a_head_over_a_limit_behind_good_ones(root: Path, limits: Limits) -> Non
 # Nothing is kept back.
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize(
     "rest",
     [

@@ -261,6 +261,7 @@ def test_what_is_left_of_a_span_of_nothing(file: SharedFile) -> None:
 # Pausing and giving up.
 
 
+@pytest.mark.usefixtures("cold")
 def test_paused_before_it_starts(file: SharedFile, disk: HeldDisk) -> None:
     transfer, reader = transfer_of([Span(file, 0, 10)], disk)
     transfer.pause()
@@ -272,6 +273,7 @@ def test_paused_before_it_starts(file: SharedFile, disk: HeldDisk) -> None:
     assert reader.octets == CONTENT[:10]
 
 
+@pytest.mark.usefixtures("cold")
 def test_paused_while_a_block_is_read(file: SharedFile, disk: HeldDisk) -> None:
     """That block is sent; the next one is not even read."""
     transfer, reader = transfer_of([Span(file, 0, 300_000)], disk)
@@ -287,6 +289,7 @@ def test_paused_while_a_block_is_read(file: SharedFile, disk: HeldDisk) -> None:
     assert reader.octets == CONTENT
 
 
+@pytest.mark.usefixtures("cold")
 def test_paused_and_resumed_while_a_block_is_read(file: SharedFile, disk: HeldDisk) -> None:
     transfer, reader = transfer_of([Span(file, 0, 300_000)], disk)
     result = transfer.start()
@@ -329,6 +332,7 @@ def test_stopped_before_it_starts(file: SharedFile) -> None:
     assert reader.octets == b""
 
 
+@pytest.mark.usefixtures("cold")
 def test_stopped_while_a_block_is_read(path: Path, disk: HeldDisk) -> None:
     file = SharedFile(os.open(path, os.O_RDONLY))
     transfer, reader = transfer_of([Span(file, 0, 300_000)], disk)
@@ -358,6 +362,7 @@ class SlowFile(SharedFile):
         return super().read(size, offset)
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_read_in_a_thread_keeps_its_descriptor(path: Path) -> None:
     """Closed under a read, its number might belong to another file by then."""
     reactor = TurningReactor()
@@ -513,3 +518,44 @@ def test_twenty_downloads_share_one_descriptor(root: Path) -> None:
         client.vanish()
     _ = server.stop()
     assert open_descriptors() == before
+
+
+# What is in the kernel's memory.
+
+
+@pytest.mark.parametrize("size", [1, BLOCK, BLOCK + 1, 3 * BLOCK])
+def test_what_is_in_memory_is_not_waited_for(tmp_path: Path, disk: HeldDisk, size: int) -> None:
+    content = bytes(range(251)) * (size // 251 + 1)
+    path = tmp_path / "warm"
+    path.write_bytes(content[:size])
+    file = SharedFile(os.open(path, os.O_RDONLY))
+    written: list[bytes] = []
+    result = Transfer([b"<", Span(file, 0, size), b">"], written.append, disk).start()
+    file.let_go()
+    assert result.called
+    assert disk.waiting == 0
+    assert b"".join(written) == b"<" + content[:size] + b">"
+    assert max(map(len, written)) <= BLOCK
+    assert file.descriptor == -1
+
+
+def test_what_is_in_memory_waits_for_the_client(tmp_path: Path, disk: HeldDisk) -> None:
+    """A block at a time, as from a disk."""
+    path = tmp_path / "warm"
+    path.write_bytes(bytes(4 * BLOCK))
+    file = SharedFile(os.open(path, os.O_RDONLY))
+    written: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        written.append(data)
+        transfer.pause()
+
+    transfer = Transfer([Span(file, 0, 4 * BLOCK)], write, disk)
+    result = transfer.start()
+    for blocks in range(1, 5):
+        assert len(written) == blocks
+        assert transfer.waits_for_client is (blocks < 4)
+        transfer.resume()
+    assert result.called
+    assert disk.waiting == 0
+    file.let_go()

@@ -1,9 +1,10 @@
 """Bodies too large to be written at once.
 
-Floor: server. Two ways: `Transfer` reads a file block by block, in a thread, and writes each block
-when the transport has room for it, so that a client that reads nothing costs one block of memory,
-however large the file. It works over every transport, TLS included. `FileTransfer` has our own
-transport send from the file (``sendfile``), and nothing of it passes through this process.
+Floor: server. Two ways: `Transfer` reads a file block by block, in a thread unless the block is in
+the kernel's memory, and writes each block when the transport has room for it, so that a client that
+reads nothing costs one block of memory, however large the file. It works over every transport, TLS
+included. `FileTransfer` has our own transport send from the file (``sendfile``), and nothing of it
+passes through this process.
 """
 
 from collections.abc import Callable, Sequence
@@ -102,7 +103,9 @@ class Transfer:
         while position < span.stop:
             await self._wait_for_room()
             size = min(BLOCK, span.stop - position)  # a file that has grown is cut here
-            block = await self._disk.run(span.file.read, size, position)
+            block = read_at_once(span.file.descriptor, size, position)
+            if block is None:
+                block = await self._disk.run(span.file.read, size, position)
             if not block:
                 raise Shrunk
             if self._stopped:

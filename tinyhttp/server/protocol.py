@@ -188,8 +188,11 @@ class Connection(Protocol):
         self.persistent = answer.persistent
         octets = answer.before_date + server.date(now) + answer.after_date
         if isinstance(body, bytes):
-            self.send(octets, body)
             sent = len(body)
+            if self._unsent is None and sent <= JOINED:
+                self.transport.write(octets + body)  # as `send` would, for most of them
+            else:
+                self.send(octets, body)
         else:
             self.flush()
             sent = begin(self.transport, octets, body)
@@ -203,7 +206,8 @@ class Connection(Protocol):
         if not answer.persistent:
             self._close()
         elif not self.is_full:
-            self._wait_for_request()
+            self._idle = True
+            server.deadlines.set(self, server.timeouts.idle)
         return True
 
     def _go_on(self, head: Head, status: int, body: Sequence[bytes | Span], sent: int) -> None:

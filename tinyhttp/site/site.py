@@ -62,7 +62,7 @@ class Site:
 
     def is_fresh(self, path: SitePath, found: Found, now: float) -> bool:
         """Return whether ``path`` still leads to what was ``found`` there."""
-        if 0 < found.fresh_until - now <= FRESH:  # more than that: the clock was set back
+        if now < found.fresh_until <= now + FRESH:  # later than that: the clock was set back
             return True
         if not self.files.is_unchanged(path, found):
             found.fresh_until, found.seen = 0, None  # for ever, whatever the clock may say later

@@ -184,9 +184,23 @@ def makeService(options: Options) -> FileService:
         )
         for wish in options["endpoints"]
     }
+    server = _server(reactor, options)
+    _log.info("tinyhttp serves {description}", description=_description(options))
+    return FileService(
+        reactor,
+        server,
+        endpoints,
+        plain_transport=bool(options["plain-transport"]),
+        backlog=options["backlog"],
+        proxy_from=Networks(options["proxy-from"]),
+        grace=options["grace"],
+    )
+
+
+def _server(reactor: Any, options: Options) -> Server:
     access_log = _access_log(reactor, options["access-log"])
     try:
-        server = Server(
+        return Server(
             options["path"],
             reactor=reactor,
             index=options["index"] or ["index.html"],
@@ -216,16 +230,6 @@ def makeService(options: Options) -> FileService:
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
-    _log.info("tinyhttp serves {description}", description=_description(options))
-    return FileService(
-        reactor,
-        server,
-        endpoints,
-        plain_transport=bool(options["plain-transport"]),
-        backlog=options["backlog"],
-        proxy_from=Networks(options["proxy-from"]),
-        grace=options["grace"],
-    )
 
 
 def _endpoint(reactor: Any, description: str | int, backlog: int) -> IStreamServerEndpoint:

@@ -50,30 +50,6 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def file(path: Path) -> Iterator[SharedFile]:
-    file = SharedFile(os.open(path, os.O_RDONLY))
-    yield file
-    file.let_go()
-
-
-@pytest.fixture
-def disk() -> HeldDisk:
-    return HeldDisk()
-
-
-@pytest.fixture
-def link() -> Iterator[Link]:
-    with linked() as link:
-        yield link
-
-
-@pytest.fixture
-def narrow() -> Iterator[Link]:
-    with linked(small=True) as link:
-        yield link
-
-
 class Memory:
     """What of the files is in memory, as far as the transfers are told."""
 

@@ -318,9 +318,9 @@ class Written(SocketTransport):
 
     written: list[bytes]
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, flags: int = 0) -> None:
         self.written.append(bytes(data))
-        super().write(data)
+        super().write(data, flags)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import os
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
@@ -39,18 +39,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     return path
-
-
-@pytest.fixture
-def file(path: Path) -> Iterator[SharedFile]:
-    file = SharedFile(os.open(path, os.O_RDONLY))
-    yield file
-    file.let_go()
-
-
-@pytest.fixture
-def disk() -> HeldDisk:
-    return HeldDisk()
 
 
 class Reader:

@@ -48,19 +48,6 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture
-def link() -> Iterator[Link]:
-    with linked() as link:
-        yield link
-
-
-@pytest.fixture
-def narrow() -> Iterator[Link]:
-    """A connection on which next to nothing fits while nobody reads."""
-    with linked(small=True) as link:
-        yield link
-
-
-@pytest.fixture
 def content(tmp_path: Path) -> Iterator[int]:
     """A descriptor of a file that holds `CONTENT`."""
     path = tmp_path / "content"

@@ -125,15 +125,15 @@ class Exchange:
             self._end(len(body))
             return
         connection.flush()
-        self.go_on(self._status, body, begin(connection.transport, head, body))
-
-    def go_on(self, status: int, body: Sequence[bytes | Span], sent: int) -> None:
-        """Write what is left of ``body`` behind the first ``sent`` octets of it."""
-        self._status = status
-        pieces = rest(body, sent)
-        if not pieces:
+        sent = begin(connection.transport, head, body)
+        if pieces := rest(body, sent):
+            self.go_on(self._status, pieces, sent)
+        else:
             self._end(sent)
-            return
+
+    def go_on(self, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
+        """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
+        self._status = status
         connection = self._connection
         self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
         self._transfer.sent = sent

@@ -188,16 +188,13 @@ class Connection(Protocol):
         self.persistent = answer.persistent
         octets = answer.before_date + server.date(now) + answer.after_date
         if isinstance(body, bytes):
+            self.send(octets, body)
             sent = len(body)
-            if self._unsent is None and sent <= JOINED:
-                self.transport.write(octets + body)  # as `send` would, for most of them
-            else:
-                self.send(octets, body)
         else:
             self.flush()
             sent = begin(self.transport, octets, body)
-            if rest(body, sent):
-                self._go_on(head, answer.status, body, sent)
+            if pieces := rest(body, sent):
+                self._go_on(head, answer.status, pieces, sent)
                 return True
         if server.access_log is not None:
             server.access_log.answered(
@@ -206,16 +203,15 @@ class Connection(Protocol):
         if not answer.persistent:
             self._close()
         elif not self.is_full:
-            self._idle = True
-            server.deadlines.set(self, server.timeouts.idle)
+            self._wait_for_request()
         return True
 
-    def _go_on(self, head: Head, status: int, body: Sequence[bytes | Span], sent: int) -> None:
-        """Send the rest of an answer that is too long to be sent at once."""
+    def _go_on(self, head: Head, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
+        """Send the ``pieces`` that are left of an answer behind what was ``sent`` at once."""
         self._phase = _RESPONDING
         self._head = head
         self._exchange = Exchange(self, head.decisive[0], is_head=False, head=head)
-        self._exchange.go_on(status, body, sent)
+        self._exchange.go_on(status, pieces, sent)
 
     def _advance(self) -> None:
         """Go as far as what has arrived allows. Calls from within come back here, not deeper."""

@@ -6,6 +6,7 @@ the address of the client in place of the balancer's. So it costs a request noth
 the protocol is, TLS included, the header comes before it.
 """
 
+import socket
 from math import inf
 from typing import Any
 
@@ -18,7 +19,7 @@ from twisted.python.failure import Failure
 from ..core.networks import Networks
 from ..core.proxy_header import BadHeader, End, ProxyHeader, read_proxy_header
 from .deadlines import Deadlines
-from .transport import SocketTransport
+from .transport import SocketTransport, twisted_address
 
 __all__ = ["TIMEOUT", "Gate", "GateKeeper"]
 
@@ -143,9 +144,9 @@ class Gate(Protocol):
 def twisted_address_of(end: End) -> IPv4Address | IPv6Address | UNIXAddress:
     """Return ``end`` as one of Twisted's addresses."""
     if end.port is None:
-        return UNIXAddress(end.host.encode() or None)
-    kind = IPv6Address if ":" in end.host else IPv4Address
-    return kind("TCP", end.host, end.port)
+        return twisted_address(socket.AF_UNIX, end.host.encode())
+    family = socket.AF_INET6 if ":" in end.host else socket.AF_INET
+    return twisted_address(family, (end.host, end.port))
 
 
 def _set_peer(transport: Any, address: IAddress) -> None:

@@ -115,13 +115,13 @@ class SocketTransport:
 
     # Sending.
 
-    def write(self, data: bytes) -> None:
-        """Send ``data``: now as far as there is room, the rest later."""
+    def write(self, data: bytes, flags: int = 0) -> None:
+        """Send ``data``: now, with ``flags``, as far as there is room, the rest later."""
         if self._buffer or self._file is not None:
             self._keep(data)
         elif self.connected and not self._half_closed:
             try:
-                sent = self.socket.send(data)
+                sent = self.socket.send(data, flags)
             except OSError:  # no room; or an error, which `doWrite` meets again and reports
                 sent = 0
             self.octets_sent += sent
@@ -158,16 +158,8 @@ class SocketTransport:
         Return how many of these were sent; none if there is something to be sent before. The file
         has to be in memory. The two go out in the same segments, which saves both sides work.
         """
+        self.write(head, socket.MSG_MORE)
         if self._is_behind() or not self.connected or self._half_closed:
-            self.write(head)
-            return 0
-        try:
-            sent = self.socket.send(head, socket.MSG_MORE)
-        except OSError:
-            sent = 0
-        self.octets_sent += sent
-        if sent < len(head):
-            self._keep(memoryview(head)[sent:])
             return 0
         try:
             sent = os.sendfile(self.socket.fileno(), descriptor, start, min(count, SLICE))

@@ -43,8 +43,9 @@ EVERY_OPTION = {
 
 @pytest.fixture(autouse=True)
 def no_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's PORT decides about a test."""
-    monkeypatch.delenv("PORT", raising=False)
+    """Nobody's PORT decides about a test, nor any other setting."""
+    for name in [name for name in os.environ if name == "PORT" or name.startswith("TINYHTTP_")]:
+        monkeypatch.delenv(name)
 
 
 def options(*arguments: str) -> Options:
@@ -289,19 +290,19 @@ def test_an_extension_that_is_not_utf_8_is_taken() -> None:
 
 def test_the_directory_is_named() -> None:
     """As with a variable of the shell that is not set; the current one might hold anything."""
-    assert complaint("--path", "") == "--path: a directory is wanted, not nothing"
+    assert complaint("--path", "") == "--path '': a directory is wanted, not nothing"
 
 
 def test_the_directory_is_there(tmp_path: Path) -> None:
     assert complaint("--path", f"{tmp_path}/missing") == (
-        f"--path {tmp_path}/missing: there is no such directory"
+        f"--path '{tmp_path}/missing': there is no such directory"
     )
 
 
 def test_the_directory_is_one(tmp_path: Path) -> None:
     write_tree(tmp_path, {"file": b""})
     assert complaint("--path", f"{tmp_path}/file") == (
-        f"--path {tmp_path}/file: that is not a directory"
+        f"--path '{tmp_path}/file': that is not a directory"
     )
 
 
@@ -338,7 +339,7 @@ def private(tmp_path: Path) -> Iterator[Path]:
 def test_the_directory_can_be_read(private: Path) -> None:
     with as_nobody():
         assert complaint("--path", str(private)) == (
-            f"--path {private}: that directory can't be read"
+            f"--path '{private}': that directory can't be read"
         )
 
 
@@ -354,6 +355,8 @@ def test_half_the_rights_are_not_enough(mode: int, private: Path) -> None:
     ("arguments", "said"),
     [
         (["--colour"], "option --colour not recognized"),
+        (["--pathes=."], "option --pathes not recognized; did you mean --path?"),
+        (["--no-path"], "option --no-path not recognized; did you mean --path?"),
         (["--port"], "option --port requires argument"),
         (["--hidden-files=yes"], "option --hidden-files must not have an argument"),
         (["directory"], "Wrong number of arguments."),
@@ -369,7 +372,7 @@ def test_help_mentions_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert not caught.value.code
     text = capsys.readouterr().out
     named = set(re.findall(r"^ +--([a-z-]+)", text, re.MULTILINE))
-    assert named == EVERY_OPTION | {"help", "version"}
+    assert named == EVERY_OPTION | {"help", "version", "config", "check", "print-config"}
     assert "Serves the files of a directory over HTTP/1.1." in text
     # Every one with a description beside it.
     assert not re.search(r"^ +--[a-z-]+=?\s*$", text, re.MULTILINE)
@@ -384,7 +387,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_option_with_a_value_can_be_completed() -> None:
     flags = {"hidden-files", "follow-symlinks", "plain-transport"}
-    assert set(Options.compData.optActions) == EVERY_OPTION - flags
+    assert set(Options.compData.optActions) == EVERY_OPTION - flags | {"config"}
     assert set(Options.compData.multiUse) == {"index", "listen", "mime-type", "proxy-from"}
 
 

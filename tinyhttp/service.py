@@ -185,6 +185,9 @@ def makeService(options: Options) -> FileService:
         for wish in options["endpoints"]
     }
     server = _server(reactor, options)
+    if options["check"]:
+        print("tinyhttp: everything is as it should be")
+        raise SystemExit(0)
     _log.info("tinyhttp serves {description}", description=_description(options))
     return FileService(
         reactor,

@@ -101,11 +101,13 @@ SERVER = frozenset(
         "errno",
         "fcntl",
         "functools",
+        "json",
         "math",
         "os",
         "re",
         "select",
         "socket",
+        "stat",
         "struct",
         "sys",
         "termios",
@@ -116,6 +118,7 @@ SERVER = frozenset(
         "twisted.internet",
         "twisted.logger",
         "twisted.protocols.policies",
+        "twisted.protocols.tls",
         "twisted.python",
         "zope.interface",
         "tinyhttp.core",
@@ -174,7 +177,7 @@ def test_http_is_our_own(source: Path) -> None:
 
 
 REACTOR = frozenset({"twisted.internet.reactor"})
-MAY_NAME_THE_REACTOR = {"tinyhttp.service", "tinyhttp.__main__"}
+MAY_NAME_THE_REACTOR = {"tinyhttp.service", "tinyhttp.worker", "tinyhttp.__main__"}
 
 
 @EVERY_SOURCE

@@ -31,20 +31,25 @@ from tinyhttp.service import CannotStart, FileService, Options, makeService
 
 QUANTITIES = {
     "head-timeout": 30, "idle-timeout": 95, "stall-timeout": 60, "linger-timeout": 5, "grace": 25,
+    "shutdown-delay": 0,
     "max-request-line": 8192, "max-head": 32_768, "max-fields": 100, "max-body": 65_536,
     "cache-files": 4096, "cache-size": 67_108_864, "cache-descriptors": 256, "cache-misses": 1024,
 }  # fmt: skip
 EVERY_OPTION = {
     *QUANTITIES,
     "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
-    "path", "plain-transport", "port", "proxy-from", "threads",
+    "path", "plain-transport", "port", "proxy-from", "threads", "workers",
 }  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's PORT decides about a test, nor any other setting."""
-    for name in [name for name in os.environ if name == "PORT" or name.startswith("TINYHTTP_")]:
+    for name in [
+        name
+        for name in os.environ
+        if name in ("PORT", "WEB_CONCURRENCY") or name.startswith("TINYHTTP_")
+    ]:
         monkeypatch.delenv(name)
 
 
@@ -156,11 +161,11 @@ def test_quantities_reach_the_server(tmp_path: Path) -> None:
         server: Server = s._server
         times, sizes = server.timeouts, server.limits
         assert [times.head, times.idle, times.stall, times.linger] == [200, 201, 202, 203]
-        assert s._grace == 204
-        assert [sizes.request_line, sizes.head, sizes.fields, sizes.body] == [205, 206, 207, 208]
+        assert [s._grace, s._delay] == [204, 205]
+        assert [sizes.request_line, sizes.head, sizes.fields, sizes.body] == [206, 207, 208, 209]
         site: Any = server.site
-        assert [site._small._entries, site._small._limit] == [209, 210]
-        assert [site._large._limit, site._others._entries] == [211, 212]
+        assert [site._small._entries, site._small._limit] == [210, 211]
+        assert [site._large._limit, site._others._entries] == [212, 213]
 
 
 @pytest.mark.parametrize("backlog", ["", "-1", "65536", "many"])

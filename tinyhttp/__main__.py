@@ -39,6 +39,8 @@ def serve(arguments: Sequence[str]) -> None:
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+    if service.problem:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

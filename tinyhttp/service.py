@@ -1,42 +1,45 @@
-"""The service that the options describe.
+"""The service that the options describe, in one process.
 
 Where reactor, threads and objects meet. twistd and twist come here through the plugin, ``python -m
-tinyhttp`` and the ``tinyhttp`` command through `tinyhttp.__main__`.
+tinyhttp`` and the ``tinyhttp`` command through `tinyhttp.__main__`. With several workers each of
+them runs this service, and `tinyhttp.supervisor` runs them.
 """
 
 import os
-import re
-import signal
-from collections.abc import Mapping
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .assembly import backlog_of, description, make_endpoints, make_server
 from .core.networks import Networks
-from .core.request import Limits
 from .options import GRACE, CannotStart, Options
 from .server.acceptor import Acceptor, obstacle, take_over
-from .server.access_log import AccessLog, open_log
-from .server.disk import Disk
-from .server.listening import BACKLOG, EveryAddress, set_backlog
+from .server.listening import BACKLOG, set_backlog
+from .server.notify import Notifier
 from .server.proxy_gate import GateKeeper
-from .server.server import Server, Timeouts
-from .site.site import Capacity
+from .server.server import Server
+from .signals import take_signals
 
-__all__ = ["CannotStart", "FileService", "Options", "makeService"]
+__all__ = ["CannotStart", "FileService", "Options", "assemble", "makeService", "spoken_address"]
 
-_PORT = re.compile(r"(?:tcp|tcp6|ssl):(?:port=)?(-?[0-9]{1,9})(?![0-9])")
+PATIENCE = 2.0
+"""Seconds for a client's next request when a process or configuration is replaced by another."""
 
 _log = Logger()
 
 
 class FileService(Service):
-    """Listens with a `Server` on ``endpoints``, and lets it finish its work at the end."""
+    """Listens with a `Server` on ``endpoints``, and lets it finish its work at the end.
+
+    ``anew`` makes the service that the configuration describes now, of which this one takes over
+    everything but the ports that it has already; it raises `CannotStart`.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,9 @@ class FileService(Service):
         backlog: int = BACKLOG,
         proxy_from: Networks | None = None,
         grace: float = GRACE,
+        delay: float = 0,
+        anew: Callable[[], "FileService"] | None = None,
+        notifier: Notifier | None = None,
     ):
         self._reactor = reactor
         self._server = server
@@ -55,26 +61,35 @@ class FileService(Service):
         if proxy_from:
             self._factory = GateKeeper(server, proxy_from, server.deadlines)
         self._endpoints = endpoints
-        self._ports: list[IListeningPort] = []
-        self._acceptors: list[Acceptor] = []
+        self._ports: dict[str, IListeningPort] = {}
+        self._acceptors: dict[str, Acceptor] = {}
         self._plain = plain_transport
         self._backlog = backlog
         self._grace = grace
+        self._delay = delay
+        self._anew = anew
+        self._notifier = notifier
         self._listening = False
         self._started = False
         self._is_running = False
         self._problem = ""
         self._stopping = False
-        self._rotate: Any = None
+        self._patience = 0.0
+        self._leaving: list[Deferred[None]] = []
+        self.on_running: Callable[[], None] = lambda: None
+        """Called when it listens and heeds signals."""
+
+    @property
+    def problem(self) -> str:
+        """Why it had to end, if it had to."""
+        return self._problem
 
     def privilegedStartService(self) -> None:
         """Listen, while there may still be the right to; raise `CannotStart` if it fails."""
         super().privilegedStartService()
         self._listening = True
-        for name, endpoint in self._endpoints.items():
-            _ = maybeDeferred(endpoint.listen, self._factory).addCallbacks(
-                self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
-            )
+        for name in self._endpoints:
+            self._listen(name)
         self._started = True
         if self._problem:
             raise CannotStart(self._problem)
@@ -89,75 +104,157 @@ class FileService(Service):
     def stopService(self) -> Deferred[Any]:
         """Return a Deferred that fires when the ports are closed and every response is finished."""
         super().stopService()
-        for acceptor in self._acceptors:
-            acceptor.stop()
-        self._acceptors = []
-        closed = [maybeDeferred(port.stopListening) for port in self._ports]
-        self._ports = []
-        return DeferredList([*closed, self._server.stop(self._grace)])
+        self._stopping = True
+        if self._notifier is not None:
+            self._notifier.stopping()
+        return Deferred.fromCoroutine(self._drain())
 
-    def _failed(self, failure: Failure, endpoint: str) -> None:
-        self._problem = f"can't listen on {endpoint}: {_reason(failure)}"
-        if self._started:  # an endpoint that takes its time: there is nobody left to raise to
-            _log.critical("{problem}", problem=self._problem)
-            self._end()
+    async def _drain(self) -> None:
+        self._server.announce_end()
+        if self._delay and not self._patience:
+            # Balancers that ask whether we are ready have so long to stop sending clients.
+            await deferLater(self._reactor, self._delay)
+        self._server.room.settle()  # answer what has arrived, and accept who has
+        closed = [self._close(name) for name in [*self._ports]]
+        ended = self._server.stop(self._grace, self._patience)
+        await DeferredList([*closed, ended, *self._leaving])
+        if self._notifier is not None:
+            self._notifier.close()
 
-    def _bound(self, port: IListeningPort, endpoint: str) -> None:
-        if "backlog=" not in endpoint and not endpoint.startswith("systemd:"):
-            set_backlog(port, self._backlog)
-        if not self._plain:
-            acceptor = take_over(port, self._factory, self._server.room, self._reactor)
-            if acceptor is None:
-                reason = obstacle(port, self._factory)
-                _log.info("Twisted's own transport is used, which is slower: {why}", why=reason)
-            else:
-                self._acceptors.append(acceptor)
-        self._ports.append(port)
-        if self._is_running:
-            self._log_address(port)
+    def retire(self) -> None:
+        """End, as another process takes the next connections: no client is to notice."""
+        self._patience = PATIENCE
+        self.end()
 
-    def _log_address(self, port: IListeningPort) -> None:
-        factory = type(getattr(port, "factory", None))
-        scheme = "https" if factory.__module__ == "twisted.protocols.tls" else "http"
-        _log.info("listening on {address}", address=_address(scheme, port.getHost()))
-
-    def _running(self) -> None:
-        """From now on a signal is heeded, so whoever waits for these lines may send one."""
-        self._take_signals()
-        self._is_running = True
-        for port in self._ports:
-            self._log_address(port)
-
-    def _take_signals(self) -> None:
-        """End with status 0 on TERM and INT, however often they are sent.
-
-        The reactor's own handlers make the process die of the signal, after it has finished its
-        work, which supervisors take for a crash; and a second signal makes them raise.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if callable(signal.getsignal(number)):
-                signal.signal(number, self._signalled)
-        # The signal by which logs are rotated; twistd may have a use for it as well.
-        self._rotate = signal.getsignal(signal.SIGUSR1)
-        signal.signal(signal.SIGUSR1, self._told_to_rotate)
-
-    def _signalled(self, number: int, frame: object) -> None:
-        self._reactor.callFromThread(self._end)
-
-    def _told_to_rotate(self, number: int, frame: FrameType | None) -> None:
-        if callable(self._rotate):
-            self._rotate(number, frame)
-        if self._server.access_log is not None:
-            self._reactor.callFromThread(self._server.access_log.write_now)
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Stop the reactor, and with it this service."""
         if not self._stopping:
             self._stopping = True
             _log.info("finishing the responses under way")
             self._reactor.stop()
 
+    # Ports.
 
-def _reason(failure: Failure) -> str:
+    def _listen(self, name: str) -> None:
+        _ = maybeDeferred(self._endpoints[name].listen, self._factory).addCallbacks(
+            self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
+        )
+
+    def _failed(self, failure: Failure, endpoint: str) -> None:
+        self._problem = f"can't listen on {endpoint}: {reason_of(failure)}"
+        if self._started:  # an endpoint that takes its time: there is nobody left to raise to
+            _log.critical("{problem}", problem=self._problem)
+            self.end()
+
+    def _bound(self, port: IListeningPort, endpoint: str) -> None:
+        set_backlog(port, backlog_of(endpoint, self._backlog))
+        self._ports[endpoint] = port
+        self._accept(endpoint, tell=True)
+        if self._is_running:
+            self._log_address(port)
+
+    def _accept(self, endpoint: str, *, tell: bool = False) -> None:
+        """Accept at the port ourselves, if that is possible and wished."""
+        if self._plain:
+            return
+        port = self._ports[endpoint]
+        acceptor = take_over(port, self._factory, self._server.room, self._reactor)
+        if acceptor is not None:
+            self._acceptors[endpoint] = acceptor
+        elif tell:
+            reason = obstacle(port, self._factory)
+            _log.info("Twisted's own transport is used, which is slower: {why}", why=reason)
+
+    def _close(self, endpoint: str) -> Deferred[Any]:
+        acceptor = self._acceptors.pop(endpoint, None)
+        if acceptor is not None:
+            acceptor.stop()
+        return maybeDeferred(self._ports.pop(endpoint).stopListening)
+
+    def _log_address(self, port: IListeningPort) -> None:
+        _log.info("listening on {address}", address=spoken_address(port))
+
+    # Signals.
+
+    def _running(self) -> None:
+        """From now on a signal is heeded, so whoever waits for these lines may send one."""
+        reload = None if self._anew is None else self.reload
+        take_signals(self._reactor, end=self.end, reload=reload, rotate=self._rotate)
+        self._is_running = True
+        for port in self._ports.values():
+            self._log_address(port)
+        self._tell_ready()
+        self.on_running()
+
+    def _tell_ready(self) -> None:
+        if self._notifier is not None:
+            self._notifier.ready("answering requests")
+
+    def _rotate(self) -> None:
+        if self._server.access_log is not None:
+            self._server.access_log.write_now()
+
+    # Another configuration.
+
+    def reload(self) -> None:
+        """Do as the configuration says now; go on as before if that can't be done."""
+        if self._stopping or self._anew is None:
+            return
+        if self._notifier is not None:
+            self._notifier.reloading()
+        try:
+            successor = self._anew()
+        except CannotStart as error:
+            _log.error("the configuration stays as it was: {problem}", problem=said_of(error))
+        else:
+            self._become(successor)
+            _log.info("the configuration was read anew")
+        self._tell_ready()
+
+    def _become(self, other: "FileService") -> None:
+        """Have ``other``'s server answer at our ports; ours finishes what it has."""
+        server, factory = self._server, self._factory
+        self._leaving = [each for each in self._leaving if not each.called]
+        self._server, self._factory = other._server, other._factory
+        self._plain, self._backlog = other._plain, other._backlog
+        self._grace, self._delay = other._grace, other._delay
+        self._endpoints = other._endpoints
+        for name in [*self._ports]:
+            if name in self._endpoints:
+                self._hand_over(name, factory)
+            else:
+                _log.info("no longer listening on {name}", name=name)
+                self._leaving.append(self._close(name))
+        for name in self._endpoints:
+            if name not in self._ports:
+                _ = maybeDeferred(self._endpoints[name].listen, self._factory).addCallbacks(
+                    self._bound, self._can_not, callbackArgs=(name,), errbackArgs=(name,)
+                )
+        server.announce_end()
+        self._leaving.append(server.stop(self._grace, PATIENCE))
+
+    def _can_not(self, failure: Failure, endpoint: str) -> None:
+        _log.error("can't listen on {e}: {reason}", e=endpoint, reason=reason_of(failure))
+
+    def _hand_over(self, endpoint: str, before: Any) -> None:
+        """Have the port of ``endpoint`` use our factory in place of the one ``before``."""
+        port: Any = self._ports[endpoint]
+        acceptor = self._acceptors.pop(endpoint, None)
+        if acceptor is not None:
+            acceptor.stop()
+        self._factory.doStart()
+        holder, attribute = port, "factory"
+        while getattr(holder, attribute, before) is not before:  # as for TLS
+            holder, attribute = getattr(holder, attribute), "wrappedFactory"
+        setattr(holder, attribute, self._factory)
+        before.doStop()
+        set_backlog(port, backlog_of(endpoint, self._backlog))
+        if acceptor is None:
+            port.startReading() if hasattr(port, "startReading") else None
+        self._accept(endpoint)
+
+
+def reason_of(failure: Failure) -> str:
     """Return what went wrong, without the class names of Twisted's and Python's exceptions."""
     error = getattr(failure.value, "socketError", failure.value)
     if isinstance(error, OSError) and error.errno is not None:
@@ -165,7 +262,16 @@ def _reason(failure: Failure) -> str:
     return str(error)
 
 
-def _address(scheme: str, address: Any) -> str:
+def said_of(error: CannotStart) -> str:
+    """Return the reason alone, for the log."""
+    return str(error).removeprefix("tinyhttp: ").removesuffix(" (--help lists the options)")
+
+
+def spoken_address(port: IListeningPort) -> str:
+    """Return where ``port`` is, as people write it."""
+    factory = type(getattr(port, "factory", None))
+    scheme = "https" if factory.__module__ == "twisted.protocols.tls" else "http"
+    address: Any = port.getHost()
     host = getattr(address, "host", None)
     if host is None:
         return f"unix:{os.fsdecode(getattr(address, 'name', None) or b'?')}"
@@ -174,109 +280,49 @@ def _address(scheme: str, address: Any) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
 
 
-def makeService(options: Options) -> FileService:
-    """Return the service that ``options`` describe; raise `CannotStart` if they can't be met."""
-    from twisted.internet import reactor
-
-    endpoints = {
-        f"port {wish}" if isinstance(wish, int) else wish: _endpoint(
-            reactor, wish, options["backlog"]
-        )
-        for wish in options["endpoints"]
-    }
-    server = _server(reactor, options)
-    if options["check"]:
-        print("tinyhttp: everything is as it should be")
-        raise SystemExit(0)
-    _log.info("tinyhttp serves {description}", description=_description(options))
+def assemble(
+    reactor: Any,
+    options: Options,
+    endpoints: Mapping[str, IStreamServerEndpoint],
+    *,
+    log: int | None = None,
+    anew: Callable[[], FileService] | None = None,
+    notifier: Notifier | None = None,
+) -> FileService:
+    """Return the service of one process; raise `CannotStart` if ``options`` can't be met."""
     return FileService(
         reactor,
-        server,
+        make_server(reactor, options, log),
         endpoints,
-        plain_transport=bool(options["plain-transport"]),
+        plain_transport=options["plain-transport"],
         backlog=options["backlog"],
         proxy_from=Networks(options["proxy-from"]),
         grace=options["grace"],
+        delay=options["shutdown-delay"],
+        anew=anew,
+        notifier=notifier,
     )
 
 
-def _server(reactor: Any, options: Options) -> Server:
-    access_log = _access_log(reactor, options["access-log"])
-    try:
-        return Server(
-            options["path"],
-            reactor=reactor,
-            index=options["index"] or ["index.html"],
-            hidden_files=bool(options["hidden-files"]),
-            follow_symlinks=bool(options["follow-symlinks"]),
-            media_types=options["mime-types"],
-            threads=options["threads"],
-            limits=Limits(
-                request_line=options["max-request-line"],
-                head=options["max-head"],
-                fields=options["max-fields"],
-                body=options["max-body"],
-            ),
-            timeouts=Timeouts(
-                head=options["head-timeout"],
-                idle=options["idle-timeout"],
-                stall=options["stall-timeout"],
-                linger=options["linger-timeout"],
-            ),
-            capacity=Capacity(
-                files=options["cache-files"],
-                octets=options["cache-size"],
-                descriptors=options["cache-descriptors"],
-                others=options["cache-misses"],
-            ),
-            access_log=access_log,
-        )
-    except OSError as error:
-        raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+def makeService(options: Options) -> Any:
+    """Return the service that ``options`` describe; raise `CannotStart` if they can't be met."""
+    from twisted.internet import reactor
 
+    endpoints = make_endpoints(reactor, options)
+    notifier = Notifier(reactor, os.environ)
+    if options["workers"] > 1:
+        from .supervisor import Supervisor
 
-def _endpoint(reactor: Any, description: str | int, backlog: int) -> IStreamServerEndpoint:
-    if isinstance(description, int):
-        return EveryAddress(reactor, description, backlog)
-    m = _PORT.match(description)
-    if m is not None and not 0 <= int(m[1]) <= 65535:
-        raise CannotStart(f"endpoint {description!r}: a port from 0 to 65535 is wanted")
-    # Here, as it costs a MiB of memory that a port alone does without.
-    from twisted.internet.endpoints import serverFromString
+        service: Any = Supervisor(reactor, options, endpoints, notifier)
+    else:
 
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except Exception as error:
-        # Endpoint parsers are plugins and raise what they like.
-        raise CannotStart(f"endpoint {description!r} is not understood: {error}") from None
-    return endpoint
+        def anew() -> FileService:
+            now = options.again()
+            return assemble(reactor, now, make_endpoints(reactor, now))
 
-
-def _access_log(reactor: Any, destination: str) -> AccessLog | None:
-    if destination == "none":
-        return None
-    if destination == "-":
-        return AccessLog(reactor, Disk(reactor, 1), 1)
-    path = os.path.abspath(destination)  # a daemon goes elsewhere
-    try:
-        descriptor = open_log(path)
-    except OSError as error:
-        raise CannotStart(f"--access-log {destination}: {error.strerror}") from None
-    return AccessLog(reactor, Disk(reactor, 1), descriptor, path=path)
-
-
-def _description(options: Options) -> str:
-    log = {"-": "standard output", "none": "none"}.get(options["access-log"], options["access-log"])
-    parts = [
-        options["path"],
-        f"index: {', '.join(options['index'] or ['index.html'])}",
-        f"threads: {options['threads']}",
-        f"access log: {log}",
-    ]
-    if options["hidden-files"]:
-        parts.append("hidden files: served")
-    if options["proxy-from"]:
-        parts.append(f"PROXY protocol from: {', '.join(options['proxy-from'])}")
-    if options["follow-symlinks"]:
-        parts.append("links out of the directory: followed")
-    return "; ".join(parts)
+        service = assemble(reactor, options, endpoints, anew=anew, notifier=notifier)
+    if options["check"]:
+        print("tinyhttp: everything is as it should be")
+        raise SystemExit(0)
+    _log.info("tinyhttp serves {description}", description=description(options))
+    return service

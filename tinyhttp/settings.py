@@ -25,6 +25,8 @@ GRACE = 25
 """Seconds that responses under way get at the end: under the 30 s that Heroku, Kubernetes and
 others allow before they kill."""
 
+MOST_WORKERS = 64
+
 Reader = Callable[[str], Any]
 
 
@@ -147,6 +149,15 @@ def port(said: str) -> str | int:
     """Return the number of a port, or the endpoint string that stands in its place."""
     number: str | int = said if ":" in said else up_to(65535)(said)
     return number
+
+
+def workers(said: str) -> int:
+    """Return the number of processes."""
+    if said == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if not re.fullmatch("[0-9]{1,9}", said) or not 1 <= int(said) <= MOST_WORKERS:
+        raise ValueError(f"a number from 1 to {MOST_WORKERS} is wanted, or auto")
+    return int(said)
 
 
 def directory(said: str) -> str:
@@ -280,6 +291,14 @@ SETTINGS: tuple[Setting, ...] = (
         hint="number",
     ),
     Setting(
+        "workers",
+        workers,
+        "1",
+        "Processes that serve: a number, or auto for one on each core.",
+        also="WEB_CONCURRENCY",
+        hint="number",
+    ),
+    Setting(
         "access-log",
         text,
         "-",
@@ -309,6 +328,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _quantity(
         "grace", seconds(0), GRACE, "Seconds that responses under way get when it is to stop."
+    ),
+    _quantity(
+        "shutdown-delay",
+        seconds(0),
+        0,
+        "Seconds to go on listening when it is to stop, so that balancers notice.",
     ),
     _quantity(
         "max-request-line",

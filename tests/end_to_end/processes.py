@@ -42,7 +42,9 @@ needs_ipv6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6
 
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment for a server: this one, without what would change the test."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PORT"}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("PORT", "WEB_CONCURRENCY")
+    }
     return {**inherited, **changes}
 
 
@@ -97,6 +99,7 @@ class Running:
         assert self._process.stderr is not None
         self._out = _Reader(self._process.stdout)
         self._err = _Reader(self._process.stderr)
+        self._forgotten = 0
         # For a test that hangs where nothing else has a limit.
         self._limit = threading.Timer(4 * PATIENCE, self._process.kill)
         self._limit.daemon = True
@@ -128,7 +131,7 @@ class Running:
 
     def line(self, pattern: str) -> re.Match[str]:
         """Wait for a line on standard output in which ``pattern`` is found."""
-        reader, seen = self._out, 0
+        reader, seen = self._out, self._forgotten
         deadline = time.monotonic() + PATIENCE
         with reader.news:
             while True:
@@ -142,6 +145,15 @@ class Running:
                     break
                 reader.news.wait(left)
         pytest.fail(f"no line with {pattern!r} came; out: {self.out!r}; err: {self.err!r}")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def forget(self) -> None:
+        """Have `line` wait for lines that come from now on."""
+        with self._out.news:
+            self._forgotten = len(self._out.lines)
 
     def port(self) -> int:
         """Wait until it listens, and return the TCP port."""

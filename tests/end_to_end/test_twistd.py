@@ -350,9 +350,9 @@ MISTAKES = [
         "endpoint 'nonsense:1' is not understood: Unknown endpoint type: 'nonsense'",
     ),
     (["--listen", "tcp:70000"], "endpoint 'tcp:70000': a port from 0 to 65535 is wanted"),
-    (["--path", ""], "--path: a directory is wanted, not nothing"),
-    (["--path", "missing"], "missing: there is no such directory"),
-    (["--access-log", "missing/log"], "--access-log missing/log: No such file or directory"),
+    (["--path", ""], "--path '': a directory is wanted, not nothing"),
+    (["--path", "missing"], "missing': there is no such directory"),
+    (["--access-log", "missing/log"], "missing/log: No such file or directory"),
     (["--colour"], "option --colour not recognized"),
     (["extra"], "Wrong number of arguments."),
 ]
@@ -400,7 +400,7 @@ def test_a_mistake_is_told_before_there_is_a_daemon(tmp_path: Path) -> None:
     with Running([*command, "--path", "missing"], cwd=tmp_path) as twistd:
         assert twistd.end() == 1
         assert twistd.err == (
-            f"tinyhttp: --path {tmp_path}/missing: there is no such directory "
+            f"tinyhttp: --path '{tmp_path}/missing': there is no such directory "
             "(--help lists the options)\n"
         )
     assert os.listdir(tmp_path) == []

@@ -77,6 +77,9 @@ class Room:
         assert member.fileno() >= 0, "to be left before the descriptor is closed"
         self.wanted.pop(member, None)
 
+    def settle(self) -> None:
+        self.turn()
+
     def turn(self, seconds: float = 0) -> bool:
         return tell(self.wanted, seconds)
 

@@ -1171,7 +1171,7 @@ def test_like_a_server_without_memory(
         else:
             wall.now -= one
     for twin in (remembers, forgets):
-        assert twin.server.stop().called
+        assert twin.server.stop(0).called
     assert remembers.received == forgets.received
     assert remembers.log.told == forgets.log.told
 

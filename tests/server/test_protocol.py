@@ -658,10 +658,51 @@ def test_a_transport_that_can_not_half_close(server: Server) -> None:
 def test_draining_closes_who_is_idle(server: Server, reactor: FakeReactor) -> None:
     new, used = Client(server), Client(server).send(get("/a.txt"))
     stopped = server.stop()
-    assert new.transport.closed
     assert used.transport.closed
+    assert not new.transport.closed  # what it wants may have been sent before it could know
+    pass_time(reactor, 2)
+    assert new.transport.closed
     assert stopped.called
     assert reactor.getDelayedCalls() == []
+
+
+def test_who_was_accepted_last_is_answered_once(server: Server, reactor: FakeReactor) -> None:
+    client = Client(server)
+    stopped = server.stop()
+    client.send(get("/a.txt"))
+    (answer,) = client.answers()
+    assert (answer.body, answer["Connection"]) == (b"a", "close")
+    assert client.transport.closed
+    assert stopped.called
+    assert reactor.getDelayedCalls() == []
+
+
+def test_without_grace_nobody_is_waited_for(server: Server) -> None:
+    client = Client(server)
+    assert server.stop(0).called
+    assert client.transport.closed
+
+
+def test_patience_with_who_is_idle(server: Server, reactor: FakeReactor) -> None:
+    """As another process takes over: a request on its way is answered, and is the last one."""
+    slow, quick = (Client(server).send(get("/a.txt")) for _ in range(2))
+    stopped = server.stop(patience=5)
+    quick.send(get("/b.txt"))
+    assert [answer.get("Connection") for answer in quick.answers()] == [None, "close"]
+    assert quick.transport.closed
+    pass_time(reactor, 4)
+    assert not slow.transport.closed
+    pass_time(reactor, 2)
+    assert slow.transport.closed
+    assert stopped.called
+
+
+def test_the_end_is_announced(server: Server) -> None:
+    client = Client(server).send(get("/a.txt"))
+    server.announce_end()
+    client.send(get("/a.txt"))
+    assert [answer.get("Connection") for answer in client.answers()] == [None, "close"]
+    assert client.transport.closed
 
 
 def test_draining_finishes_what_is_under_way(server: Server, disk: HeldDisk) -> None:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from twisted import __version__
 
+from .listening import InheritedUNIXPort
 from .poller import WaitingRoom
 from .transport import SocketTransport, twisted_address
 
@@ -129,7 +130,7 @@ def obstacle(port: Any, factory: Any) -> str:
     as for TLS: those wrappers are written for Twisted's transport, and for ``connectionLost`` to
     come later than ``loseConnection``.
     """
-    if type(port) not in (tcp.Port, unix.Port):
+    if type(port) not in (tcp.Port, unix.Port, InheritedUNIXPort):
         return f"{type(port).__name__} is not a kind of port that is known here"
     missing = [name for name in USED if not hasattr(port, name)]
     if missing or not isinstance(port.socket, socket.socket):

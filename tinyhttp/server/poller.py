@@ -47,6 +47,9 @@ class WaitingRoom(Protocol):
     def leave(self, member: Any, *, stays_open: bool = False) -> None:
         """Forget ``member``, whose descriptor is going to be closed, unless it ``stays_open``."""
 
+    def settle(self) -> None:
+        """Deal with what has happened so far, before something ends."""
+
 
 class ReactorPoller:
     """A `WaitingRoom` that leaves it to the reactor."""
@@ -67,6 +70,9 @@ class ReactorPoller:
         """See `WaitingRoom.leave`."""
         self._reactor.removeReader(member)
         self._reactor.removeWriter(member)
+
+    def settle(self) -> None:
+        """See `WaitingRoom.settle`. The reactor alone knows what has happened."""
 
 
 @implementer(IReadDescriptor)
@@ -107,6 +113,10 @@ class Poller:
             self._reactor.removeReader(self)
             self._epoll.close()
             self._epoll = None
+
+    def settle(self) -> None:
+        """See `WaitingRoom.settle`."""
+        self.doRead()
 
     # For the reactor.
 

@@ -164,11 +164,18 @@ class Connection(Protocol):
         else:
             self._lose()
 
-    def drain(self) -> None:
-        """Finish the request under way, if there is one, and close."""
+    def drain(self, patience: float, welcome: float) -> None:
+        """Finish the request under way, if there is one, and close.
+
+        If it waits for another request, that may come within ``patience`` seconds, and the first
+        one within ``welcome``: whoever has only just been accepted may have sent it by now.
+        """
         self.persistent = False
         if self._phase == _HEAD and not self._buffer and not self.is_full:
-            self._lose()
+            if seconds := patience if self._idle else max(patience, welcome):
+                self._wait(seconds)
+            else:
+                self._lose()
 
     # Reading.
 

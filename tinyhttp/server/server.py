@@ -31,6 +31,9 @@ from .protocol import Connection
 
 __all__ = ["Server", "Timeouts"]
 
+WELCOME = 1.0
+"""Seconds for the first request of a client that was accepted just before the end."""
+
 
 @dataclass(slots=True, frozen=True)
 class Timeouts:
@@ -171,24 +174,29 @@ class Server(Factory):
 
     # The end.
 
-    def stop(self, grace: float = 25) -> Deferred[None]:
+    def announce_end(self) -> None:
+        """From now on every response is the last one on its connection."""
+        self.draining = True
+
+    def stop(self, grace: float = 25, patience: float = 0) -> Deferred[None]:
         """Return a Deferred that fires when every connection has ended and all is released.
 
-        Idle connections close at once, responses under way are finished; what is left after
-        ``grace`` seconds is cut off. The ports are to be closed by whoever opened them, before.
+        Idle connections close at once, or after ``patience`` seconds, so that who has a request on
+        the way gets its answer; responses under way are finished; what is left after ``grace``
+        seconds is cut off. The ports are to be closed by whoever opened them, before.
         """
         stopped: Deferred[None] = Deferred()
         self._wait_for_stop.append(stopped)
         if self._stopping is None:
             self.draining = True
-            self._stopping = Deferred.fromCoroutine(self._stop(grace))
+            self._stopping = Deferred.fromCoroutine(self._stop(grace, patience))
         # What was asked for twice is done once, and everyone hears of it.
         self._stopping = self._stopping.addCallback(self._tell_stopped)
         return stopped
 
-    async def _stop(self, grace: float) -> None:
+    async def _stop(self, grace: float, patience: float) -> None:
         for connection in list(self.connections):
-            connection.drain()
+            connection.drain(min(patience, grace), min(WELCOME, grace))
         if self.connections:
             self._empty = Deferred()
             cut_off = self._reactor.callLater(grace, self._cut_off)

@@ -1,0 +1,325 @@
+"""Several processes at one port: real ones, killed, rolled over and told to end."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.processes import (
+    PATIENCE,
+    SCRIPTS,
+    Daemon,
+    Running,
+    environment,
+    every_way,
+    fetch,
+    fetch_over_unix,
+    start,
+)
+from tests.support import write_tree
+
+PAGE = b"<!doctype html>A page."
+BIG = bytes(range(256)) * 40_000
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return write_tree(tmp_path / "site", {"index.html": PAGE, "big.bin": BIG})
+
+
+def wait_until(what: Callable[[], bool], why: str) -> None:
+    """Wait for something that nobody tells, within a limit."""
+    limit = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < limit, why
+        threading.Event().wait(0.01)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that ``pid`` has started, oldest first."""
+    try:
+        said = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return sorted(map(int, said.split()))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def two(site: Path) -> Iterator[Running]:
+    options = ["--port", "0", "--path", str(site), "--workers", "2", "--grace", "10"]
+    with start("command", *options, cwd=site.parent) as server:
+        server.port()
+        yield server
+
+
+class Load:
+    """Clients that fetch the page again and again over connections that stay open."""
+
+    def __init__(self, port: int, clients: int):
+        self.port = port
+        self.answered = 0
+        self.failures: list[str] = []
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        while not self._ended.is_set():
+            try:
+                connection.request("GET", "/")
+                response = connection.getresponse()
+                assert (response.status, response.read()) == (200, PAGE)
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                with self._lock:
+                    self.failures.append(repr(error))
+            else:
+                with self._lock:
+                    self.answered += 1
+        connection.close()
+
+    def answer(self, more: int) -> None:
+        """Wait until so many more were answered."""
+        goal = self.answered + more
+        wait_until(lambda: self.answered >= goal, f"{self.answered} answered, {self.failures}")
+
+
+@every_way
+def test_it_works_under(way: str, site: Path) -> None:
+    options = ["--port", "0", "--path", str(site), "--workers", "2"]
+    with start(way, *options, cwd=site.parent) as server:
+        port = server.port()
+        assert len(children(server.pid)) == 2
+        assert {fetch(port)[1] for _ in range(10)} == {PAGE}
+        workers = children(server.pid)
+        assert server.terminate() == 0
+        assert not any(map(is_alive, workers))
+        assert server.out.count('"GET / HTTP/1.1" 200') == 10
+        assert "Traceback" not in server.out + server.err
+
+
+def test_the_platform_may_say_how_many(site: Path) -> None:
+    env = environment(WEB_CONCURRENCY="3")
+    with start("twistd", "--port", "0", "--path", str(site), cwd=site, env=env) as server:
+        server.port()
+        assert len(children(server.pid)) == 3
+
+
+def test_over_a_unix_socket(site: Path) -> None:
+    """Whose mode and name are the supervisor's: no worker that ends may take them away."""
+    path = site.parent / "socket"
+    options = ["--listen", f"unix:{path}:mode=600", "--path", str(site), "--workers", "2"]
+    with start("command", *options, cwd=site) as server:
+        server.line("listening on unix:")
+        assert path.stat().st_mode & 0o777 == 0o600
+        os.kill(children(server.pid)[0], signal.SIGTERM)
+        server.line(r"worker \d has ended \(status 0\)")
+        assert fetch_over_unix(path) == PAGE
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert server.terminate() == 0
+    assert not path.exists()
+
+
+def test_a_stale_socket_is_replaced_and_a_live_one_is_not(site: Path) -> None:
+    path = site.parent / "socket"
+    options = ["--listen", f"unix:{path}:lockfile=0", "--path", str(site)]
+    with start("command", *options, cwd=site) as server:
+        server.line("listening on unix:")
+        with start("command", *options, cwd=site) as another:
+            assert another.end() == 1
+            assert "Address already in use" in another.err + another.out
+        assert fetch_over_unix(path) == PAGE
+        server.send(signal.SIGKILL)
+        server.end()
+    assert path.is_socket()
+    with start("command", *options, cwd=site) as server:
+        server.line("listening on unix:")
+        assert fetch_over_unix(path) == PAGE
+
+
+def test_a_killed_worker_loses_what_it_had_and_nothing_else(two: Running) -> None:
+    """Four clients: at most the four requests that were under way there are lost."""
+    with Load(two.port(), 4) as load:
+        load.answer(200)
+        os.kill(children(two.pid)[0], signal.SIGKILL)
+        two.line(r"worker \d has ended \(killed by a signal\); it is replaced in 0.5 s")
+        load.answer(200)
+        wait_until(lambda: len(children(two.pid)) == 2, "it is not replaced")
+        load.answer(200)
+    assert len(load.failures) <= 4
+
+
+def test_rolling_over_loses_nothing(two: Running) -> None:
+    before = children(two.pid)
+    with Load(two.port(), 4) as load:
+        for _ in range(2):
+            load.answer(100)
+            two.send(signal.SIGHUP)
+            two.line("the configuration was read anew, by new workers")
+            load.answer(100)
+            wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
+            two.forget()
+    assert load.failures == []
+    assert not set(before) & set(children(two.pid))
+
+
+def test_rolling_over_finishes_downloads(two: Running) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", two.port(), timeout=PATIENCE)
+    connection.request("GET", "/big.bin")
+    response = connection.getresponse()
+    start_of_it = response.read(1000)
+    two.send(signal.SIGHUP)
+    two.line("the configuration was read anew")
+    assert start_of_it + response.read() == BIG
+    connection.close()
+
+
+def test_a_configuration_that_is_wrong_changes_nothing(site: Path) -> None:
+    config = site.parent / "tinyhttp.toml"
+    config.write_text(f'path = "{site}"\nport = 0\nworkers = 2\n')
+    with start("command", "--config", str(config), cwd=site) as server:
+        port, before = server.port(), children(server.pid)
+        config.write_text("workers = 'many'\n")
+        server.send(signal.SIGHUP)
+        server.line(
+            r"the configuration stays as it was: .* line 1: workers 'many': a number from 1"
+        )
+        assert children(server.pid) == before
+        assert fetch(port)[1] == PAGE
+        config.write_text(f'path = "{site}"\nport = 0\nworkers = 1\nindex = "big.bin"\n')
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        wait_until(lambda: len(children(server.pid)) == 1, "the second does not end")
+        assert fetch(port)[1] == BIG
+
+
+def test_workers_do_not_outlive_their_supervisor(two: Running) -> None:
+    workers = children(two.pid)
+    two.send(signal.SIGKILL)
+    two.end()
+    wait_until(lambda: not any(map(is_alive, workers)), "they go on")
+
+
+def test_signals_to_the_whole_group_and_again(site: Path) -> None:
+    """As a platform sends them: to every process, more than once."""
+    options = ["--port", "0", "--path", str(site), "--workers", "2"]
+    with start("command", *options, cwd=site) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port(), timeout=PATIENCE)
+        connection.request("GET", "/big.bin")
+        response = connection.getresponse()
+        start_of_it = response.read(1000)
+        for _ in range(3):
+            for pid in [*children(server.pid), server.pid]:
+                os.kill(pid, signal.SIGTERM)
+        assert start_of_it + response.read() == BIG
+        connection.close()
+        assert server.end() == 0
+        assert "has ended" not in server.out
+
+
+def test_a_worker_that_cannot_start_ends_it(site: Path, tmp_path: Path) -> None:
+    """With what it said, once."""
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "setproctitle.py").write_text(
+        "import sys\n"
+        "if 'tinyhttp.worker' in ' '.join(sys.orig_argv): sys.exit('tinyhttp: not today')\n"
+        "def setproctitle(title): pass\n"
+    )
+    env = environment(PYTHONPATH=str(trap))
+    options = ["--port", "0", "--path", str(site), "--workers", "2"]
+    with start("command", *options, cwd=site, env=env) as server:
+        assert server.end() == 1
+        assert "a worker can't start: not today" in server.out
+        assert "listening on" not in server.out
+
+
+def test_no_module_comes_from_the_directory_that_is_served(site: Path) -> None:
+    write_tree(site, {"json.py": b"raise SystemExit('served code was run')"})
+    with start("command", "--port", "0", "--workers", "2", cwd=site) as server:
+        assert fetch(server.port())[1] == PAGE
+        assert server.terminate() == 0
+
+
+def test_as_a_daemon(site: Path, tmp_path: Path) -> None:
+    pidfile, logfile = tmp_path / "tinyhttp.pid", tmp_path / "tinyhttp.log"
+    log = tmp_path / "access.log"
+    twistd = [str(SCRIPTS / "twistd"), f"--pidfile={pidfile}", f"--logfile={logfile}", "tinyhttp"]
+    options = ["--port", "0", "--path", "site", "--workers", "2", "--access-log", "access.log"]
+    subprocess.run(
+        [*twistd, *options], cwd=tmp_path, env=environment(), timeout=PATIENCE, check=True
+    )
+    with Daemon(int(pidfile.read_text())) as daemon:
+        wait_until(lambda: "listening on" in logfile.read_text(), "it does not start")
+        found = re.search(r"listening on port (\d+) ", logfile.read_text())
+        assert found is not None
+        assert fetch(int(found[1]))[1] == PAGE
+        daemon.send(signal.SIGTERM)
+        daemon.end()
+    assert '"GET / HTTP/1.1" 200 ' in log.read_text()
+    assert "Traceback" not in logfile.read_text()
+
+
+# One process, another configuration.
+
+
+def test_one_process_takes_another_configuration(site: Path) -> None:
+    config = site.parent / "tinyhttp.toml"
+    text = f'path = "{site}"\nport = 0\naccess-log = "none"\n'
+    config.write_text(text)
+    with (
+        start("twistd", "--config", str(config), cwd=site) as server,
+        Load(server.port(), 2) as load,
+    ):
+        for threads in (2, 3):
+            load.answer(100)
+            config.write_text(f"{text}threads = {threads}\n")
+            server.send(signal.SIGHUP)
+            server.line("the configuration was read anew")
+            server.forget()
+            load.answer(100)
+        config.write_text("threads = -1")
+        server.send(signal.SIGHUP)
+        server.line("the configuration stays as it was: .*threads '-1'")
+        load.answer(100)
+        assert load.failures == []
+        assert children(server.pid) == []
+
+
+def test_another_configuration_may_listen_elsewhere(site: Path) -> None:
+    config, path = site.parent / "tinyhttp.toml", site.parent / "socket"
+    config.write_text(f'path = "{site}"\nlisten = ["tcp:0:interface=127.0.0.1"]\n')
+    with start("command", "--config", str(config), cwd=site) as server:
+        port = server.port()
+        config.write_text(f'path = "{site}"\nlisten = ["unix:{path}"]\n')
+        server.send(signal.SIGHUP)
+        server.line("listening on unix:")
+        assert fetch_over_unix(path) == PAGE
+        with pytest.raises(ConnectionRefusedError):
+            fetch(port)
+        assert server.terminate() == 0

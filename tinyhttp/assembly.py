@@ -1,0 +1,172 @@
+"""How the parts are put together as the options say: server, log, endpoints.
+
+Whatever can't be had raises `CannotStart`, with a line that names the option.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from .core.request import Limits
+from .options import CannotStart, Options
+from .server.access_log import AccessLog, open_log
+from .server.disk import Disk
+from .server.listening import Borrowing, EveryAddress, Inheriting, remove_stale
+from .server.server import Server, Timeouts
+from .site.site import Capacity
+
+__all__ = [
+    "backlog_of",
+    "description",
+    "make_endpoints",
+    "make_server",
+    "name_of",
+    "open_access_log",
+]
+
+_PORT = re.compile(r"(?:tcp|tcp6|ssl):(?:port=)?(-?[0-9]+)(?![0-9])")
+_UNIX = re.compile(r"unix:(?:address=)?((?:[^:\\]|\\.)*)")
+_BACKLOG = re.compile(r":backlog=([0-9]{1,9})(?![0-9])")
+
+
+def make_server(reactor: Any, options: Options, log: int | None = None) -> Server:
+    """Return the server; ``log`` is the descriptor of its access log, if that is open already."""
+    access_log = _access_log(reactor, options["access-log"], log)
+    try:
+        return Server(
+            options["path"],
+            reactor=reactor,
+            index=options["index"] or ["index.html"],
+            hidden_files=options["hidden-files"],
+            follow_symlinks=options["follow-symlinks"],
+            media_types=options["mime-types"],
+            threads=options["threads"],
+            limits=Limits(
+                request_line=options["max-request-line"],
+                head=options["max-head"],
+                fields=options["max-fields"],
+                body=options["max-body"],
+            ),
+            timeouts=Timeouts(
+                head=options["head-timeout"],
+                idle=options["idle-timeout"],
+                stall=options["stall-timeout"],
+                linger=options["linger-timeout"],
+            ),
+            capacity=Capacity(
+                files=options["cache-files"],
+                octets=options["cache-size"],
+                descriptors=options["cache-descriptors"],
+                others=options["cache-misses"],
+            ),
+            access_log=access_log,
+        )
+    except OSError as error:
+        raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+
+
+# Where to listen.
+
+
+def name_of(wish: str | int) -> str:
+    """Return what a member of ``options["endpoints"]`` is called in messages."""
+    return f"port {wish}" if isinstance(wish, int) else wish
+
+
+def make_endpoints(
+    reactor: Any, options: Options, inherited: Sequence[int] | None = None
+) -> dict[str, IStreamServerEndpoint]:
+    """Return the endpoints by name; they use the ``inherited`` descriptors, in order, if any."""
+    wishes = options["endpoints"]
+    if inherited is None:
+        return {name_of(wish): _endpoint(reactor, wish, options["backlog"]) for wish in wishes}
+    made: dict[str, IStreamServerEndpoint] = {}
+    for wish, descriptor in zip(wishes, inherited, strict=True):
+        source = Inheriting(reactor, descriptor)
+        if isinstance(wish, int) or wish.startswith("systemd:"):
+            made[name_of(wish)] = source
+        else:
+            made[name_of(wish)] = _from_string(source, wish)
+    return made
+
+
+def backlog_of(endpoint: str, default: int) -> int:
+    """Return how many connections should wait for the endpoint of that name."""
+    m = _BACKLOG.search(endpoint)
+    return int(m[1]) if m else default
+
+
+def _endpoint(reactor: Any, wish: str | int, backlog: int) -> IStreamServerEndpoint:
+    if isinstance(wish, int):
+        return EveryAddress(reactor, wish, backlog)
+    m = _PORT.match(wish)
+    if m is not None and not 0 <= int(m[1][:9]) <= 65535:
+        raise CannotStart(f"endpoint {wish!r}: a port from 0 to 65535 is wanted")
+    if wish.startswith("systemd:"):
+        return _from_string(Borrowing(reactor), wish)
+    endpoint = _from_string(reactor, wish)
+    if m := _UNIX.match(wish):
+        try:
+            remove_stale(re.sub(r"\\(.)", r"\1", m[1]))
+        except OSError as error:
+            raise CannotStart(f"endpoint {wish!r}: {error.strerror}") from None
+    return endpoint
+
+
+def _from_string(reactor: Any, wish: str) -> IStreamServerEndpoint:
+    # Here, as it costs a MiB of memory that a port alone does without.
+    from twisted.internet.endpoints import serverFromString
+
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, wish)
+    except Exception as error:
+        # Endpoint parsers are plugins and raise what they like.
+        raise CannotStart(f"endpoint {wish!r} is not understood: {error}") from None
+    return endpoint
+
+
+# The access log.
+
+
+def open_access_log(destination: str) -> int | None:
+    """Return a descriptor for the lines, ``None`` if there are to be none."""
+    if destination == "none":
+        return None
+    if destination == "-":
+        return 1
+    try:
+        return open_log(destination)
+    except OSError as error:
+        raise CannotStart(f"--access-log {destination}: {error.strerror}") from None
+
+
+def _access_log(reactor: Any, destination: str, descriptor: int | None) -> AccessLog | None:
+    if descriptor is None:
+        descriptor = open_access_log(destination)
+    if descriptor is None:
+        return None
+    path = None if destination == "-" else os.path.abspath(destination)  # a daemon goes elsewhere
+    return AccessLog(reactor, Disk(reactor, 1), descriptor, path=path)
+
+
+def description(options: Mapping[str, Any]) -> str:
+    """Return what is served, and what is switched on, in one line."""
+    log = {"-": "standard output"}.get(options["access-log"], options["access-log"])
+    parts = [
+        options["path"],
+        f"index: {', '.join(options['index'] or ['index.html'])}",
+        f"threads: {options['threads']}",
+        f"access log: {log}",
+    ]
+    if options["workers"] > 1:
+        parts.append(f"workers: {options['workers']}")
+    if options["hidden-files"]:
+        parts.append("hidden files: served")
+    if options["proxy-from"]:
+        parts.append(f"PROXY protocol from: {', '.join(options['proxy-from'])}")
+    if options["follow-symlinks"]:
+        parts.append("links out of the directory: followed")
+    return "; ".join(parts)

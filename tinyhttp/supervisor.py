@@ -1,0 +1,244 @@
+"""The service in several processes: this one opens the ports and looks after the workers.
+
+It accepts nothing itself. What the workers do is in `tinyhttp.worker` and `tinyhttp.service`; how
+they are replaced is in `tinyhttp.server.workers`.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .assembly import backlog_of, make_endpoints, make_server, open_access_log
+from .options import CannotStart, Options
+from .server.listening import set_backlog
+from .server.notify import Notifier, without_notification
+from .server.workers import FIRST, Recipe, WorkerFailed, Workers, descriptors_of
+from .service import reason_of, said_of, spoken_address
+from .signals import take_signals
+
+__all__ = ["Supervisor"]
+
+
+class _Nobody(Factory):
+    """Stands where a port wants a factory; no connection is ever made with it."""
+
+    noisy = False
+
+
+KILL_AFTER = 5.0
+"""Seconds beyond their own grace after which workers that do not end are killed."""
+
+_log = Logger()
+
+
+class Supervisor(Service):
+    """Listens on ``endpoints`` for workers that do what ``options`` say."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: Options,
+        endpoints: Mapping[str, IStreamServerEndpoint],
+        notifier: Notifier,
+    ):
+        self._reactor = reactor
+        self._options = options
+        self._endpoints = endpoints
+        self._notifier = notifier
+        self._ports: dict[str, IListeningPort] = {}
+        # While there may still be the right to; workers get it from us.
+        self._log = open_access_log(options["access-log"])
+        _check(reactor, options)
+        self._workers = Workers(reactor, options["workers"], self._recipe)
+        self._problem = ""
+        self._listening = self._stopping = False
+
+    @property
+    def problem(self) -> str:
+        """Why it had to end, if it had to."""
+        return self._problem
+
+    def privilegedStartService(self) -> None:
+        """Open the ports, while there may still be the right to; raise `CannotStart`."""
+        super().privilegedStartService()
+        self._listening = True
+        for name in self._endpoints:
+            self._listen(name)
+        missing = [name for name in self._endpoints if name not in self._ports]
+        if missing and not self._problem:
+            self._problem = f"{missing[0]} takes its time, which does not go with --workers"
+        if self._problem:
+            raise CannotStart(self._problem)
+
+    def startService(self) -> None:
+        """Start the workers."""
+        super().startService()
+        if not self._listening:
+            self.privilegedStartService()
+        self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._start()))
+
+    def stopService(self) -> Deferred[Any]:
+        """Return a Deferred that fires when all workers have ended."""
+        super().stopService()
+        self._stopping = True
+        self._notifier.stopping()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        take_signals(self._reactor, end=self._end, reload=self.reload, rotate=self._rotate)
+        _name_process(f"tinyhttp: {self._options['workers']} workers for {self._options['path']}")
+        try:
+            await self._workers.start()
+        except WorkerFailed as error:
+            if not self._stopping:
+                self._problem = f"a worker can't start: {error}"
+                _log.critical("{problem}", problem=self._problem)
+                self._end()
+            return
+        if not self._stopping:
+            for port in self._ports.values():
+                _log.info("listening on {address}", address=spoken_address(port))
+            self._tell_ready()
+
+    async def _stop(self) -> None:
+        options = self._options
+        delay = options["shutdown-delay"]
+        stopping = Deferred.fromCoroutine(self._workers.stop(options["grace"] + delay + KILL_AFTER))
+        if delay and self._workers.pids:
+            await deferLater(self._reactor, delay)
+        for name in [*self._ports]:
+            self._close(name)  # for the workers too: Twisted's ports shut their sockets down
+        await stopping
+        self._notifier.close()
+
+    def _end(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            _log.info("telling the workers to finish")
+            self._reactor.stop()
+
+    def _rotate(self) -> None:
+        self._workers.send("USR1")
+
+    def _tell_ready(self) -> None:
+        self._notifier.ready(f"{self._options['workers']} workers answer requests")
+
+    # Ports.
+
+    def _listen(self, name: str) -> None:
+        _ = maybeDeferred(self._endpoints[name].listen, _Nobody()).addCallbacks(
+            self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
+        )
+
+    def _bound(self, port: Any, endpoint: str) -> None:
+        try:
+            descriptors_of([port])
+        except (ValueError, OSError) as error:
+            self._problem = f"{endpoint}: {error}; that does not go with --workers"
+            port.stopListening()
+            return
+        port.stopReading()  # the workers do
+        set_backlog(port, backlog_of(endpoint, self._options["backlog"]))
+        self._ports[endpoint] = port
+
+    def _failed(self, failure: Failure, endpoint: str) -> None:
+        self._problem = f"can't listen on {endpoint}: {reason_of(failure)}"
+
+    def _close(self, endpoint: str) -> None:
+        _ = maybeDeferred(self._ports.pop(endpoint).stopListening)
+
+    # Workers.
+
+    def _recipe(self) -> Recipe:
+        descriptors = descriptors_of([self._ports[name] for name in self._endpoints])
+        orders: dict[str, Any] = {
+            "arguments": self._options.arguments,
+            "directory": self._options.directory,
+            "descriptors": [FIRST + n for n in range(len(descriptors))],
+            "log": None,
+        }
+        if self._log == 1:
+            orders["log"] = 1
+        elif self._log is not None:
+            orders["log"] = FIRST + len(descriptors)
+            descriptors.append(self._log)
+        return Recipe(
+            command=(sys.executable, "-m", "tinyhttp.worker", _reactor_name(self._reactor)),
+            # Modules come from where ours did, and never from the directory that is current, which
+            # may well be the one that is served.
+            directory="/",
+            variables={
+                **without_notification(os.environ),
+                "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)),
+            },
+            descriptors=descriptors,
+            orders=orders,
+        )
+
+    def reload(self) -> None:
+        """Have the workers replaced by such as know the configuration as it is now."""
+        if not self._stopping:
+            _ = Deferred.fromCoroutine(self._reload())
+
+    async def _reload(self) -> None:
+        self._notifier.reloading()
+        before = self._options, self._endpoints, self._log
+        try:
+            self._options = before[0].again()
+            self._endpoints = make_endpoints(self._reactor, self._options)
+            self._log = open_access_log(self._options["access-log"])
+            _check(self._reactor, self._options)
+            self._open_new_ports()
+            await self._workers.roll(self._options["workers"])
+        except (CannotStart, WorkerFailed) as error:
+            problem = said_of(error) if isinstance(error, CannotStart) else error
+            _log.error("the configuration stays as it was: {problem}", problem=problem)
+            self._options, self._endpoints, self._log = before
+        else:
+            _log.info("the configuration was read anew, by new workers")
+        for name in [*self._ports]:
+            if name not in self._endpoints:
+                self._close(name)
+        self._tell_ready()
+
+    def _open_new_ports(self) -> None:
+        self._problem = ""
+        for name in self._endpoints:
+            if name not in self._ports:
+                self._listen(name)
+        problem, self._problem = self._problem, ""
+        if problem:
+            raise CannotStart(problem)
+
+
+def _check(reactor: Any, options: Options) -> None:
+    """Find out whether a worker would start; raise `CannotStart` if not.
+
+    Here, where whoever started us is still told, and not in a process that nobody looks at.
+    """
+    server = make_server(reactor, options)
+    server.site.close()
+    if server.access_log is not None:
+        _ = server.access_log.close()
+
+
+def _reactor_name(reactor: Any) -> str:
+    return type(reactor).__module__
+
+
+def _name_process(title: str) -> None:
+    """Show ``title`` in lists of processes, if there is a library that can do that."""
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        return
+    setproctitle(title)

@@ -1,0 +1,104 @@
+"""One of several processes that serve: ``python -m tinyhttp.worker REACTOR NUMBER``.
+
+Started by `tinyhttp.supervisor`, never by hand. What to do stands in the first line of its standard
+input; when that input ends, nobody is left to look after it, and it ends too.
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from twisted.logger import ILogObserver, LogLevel, eventAsText
+from zope.interface import implementer
+
+__all__ = ["main"]
+
+
+def main(reactor_name: str, number: str) -> None:
+    """Serve until told to end."""
+    orders = json.loads(_first_line())
+    import_module(reactor_name).install()
+    from twisted.internet import reactor
+    from twisted.logger import globalLogBeginner
+
+    from .assembly import make_endpoints
+    from .options import Options
+    from .server.workers import READY
+    from .service import assemble
+    from .supervisor import _name_process
+
+    _name_process(f"tinyhttp: worker {number}")
+    globalLogBeginner.beginLoggingTo([_log_line], redirectStandardIO=False)
+    options = Options(orders["directory"])
+    options.parseOptions(orders["arguments"])
+    endpoints = make_endpoints(reactor, options, orders["descriptors"])
+    service = assemble(reactor, options, endpoints, log=orders["log"])
+    service.on_running = lambda: _say_ready(READY)
+    service.startService()
+    _Superior(reactor, service)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+
+
+def _first_line() -> bytes:
+    """Return the first line of standard input, and not an octet more."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        octet = os.read(0, 1)
+        if not octet:
+            raise SystemExit("tinyhttp.worker is started by tinyhttp --workers, not by hand")
+        line += octet
+    return bytes(line)
+
+
+def _say_ready(descriptor: int) -> None:
+    os.write(descriptor, b"ready\n")
+    os.close(descriptor)
+
+
+@implementer(ILogObserver)
+def _log_line(event: Any) -> None:
+    """Write what is worth a line; whoever reads it adds time and number."""
+    ours = str(event.get("log_namespace")).startswith("tinyhttp")
+    if not ours and event.get("log_level", LogLevel.info) < LogLevel.warn:
+        return  # what Twisted says about its ports and factories
+    text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+    if text and not text.startswith("listening on "):  # the same for all
+        os.write(2, text.replace("\n", "\n  ").encode("utf-8", "backslashreplace") + b"\n")
+
+
+class _Superior:
+    """Hears from standard input when to retire, and ends the service with it."""
+
+    def __init__(self, reactor: Any, service: Any):
+        self._reactor = reactor
+        self._service = service
+        os.set_blocking(0, False)
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """Return the descriptor of standard input."""
+        return 0
+
+    def logPrefix(self) -> str:
+        """Return a name for the log."""
+        return "tinyhttp"
+
+    def doRead(self) -> None:
+        """Take an order."""
+        data = os.read(0, 4096)
+        if b"retire" in data:
+            self._service.retire()
+        elif not data:
+            self.connectionLost(None)
+
+    def connectionLost(self, reason: object) -> None:
+        """The supervisor is gone, or the reactor at its end."""
+        self._reactor.removeReader(self)
+        self._service.end()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -98,6 +98,7 @@ SERVER = frozenset(
         "collections",
         "dataclasses",
         "contextlib",
+        "difflib",
         "errno",
         "fcntl",
         "functools",

@@ -28,6 +28,7 @@ from tests.support import Client, FakeReactor, get, make_server, write_tree
 from tinyhttp.server.listening import EveryAddress
 from tinyhttp.server.server import Server
 from tinyhttp.service import CannotStart, FileService, Options, makeService
+from tinyhttp.settings import SETTINGS
 
 QUANTITIES = {
     "head-timeout": 30, "idle-timeout": 95, "stall-timeout": 60, "linger-timeout": 5, "grace": 25,
@@ -38,7 +39,7 @@ QUANTITIES = {
 EVERY_OPTION = {
     *QUANTITIES,
     "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
-    "path", "plain-transport", "port", "proxy-from", "threads", "workers",
+    "path", "plain-transport", "port", "proxy-from", "socket-option", "threads", "workers",
 }  # fmt: skip
 
 
@@ -393,7 +394,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_option_with_a_value_can_be_completed() -> None:
     flags = {"hidden-files", "follow-symlinks", "plain-transport"}
     assert set(Options.compData.optActions) == EVERY_OPTION - flags | {"config"}
-    assert set(Options.compData.multiUse) == {"index", "listen", "mime-type", "proxy-from"}
+    assert set(Options.compData.multiUse) == {each.name for each in SETTINGS if each.several}
 
 
 def test_zsh_completes_every_option() -> None:

@@ -14,7 +14,8 @@ from .core.request import Limits
 from .options import CannotStart, Options
 from .server.access_log import AccessLog, open_log
 from .server.disk import Disk
-from .server.listening import Borrowing, EveryAddress, Inheriting, remove_stale
+from .server.inheriting import Borrowing, Inheriting
+from .server.listening import EveryAddress, Preparing, remove_stale
 from .server.server import Server, Timeouts
 from .site.site import Capacity
 
@@ -82,7 +83,7 @@ def make_endpoints(
     """Return the endpoints by name; they use the ``inherited`` descriptors, in order, if any."""
     wishes = options["endpoints"]
     if inherited is None:
-        return {name_of(wish): _endpoint(reactor, wish, options["backlog"]) for wish in wishes}
+        return {name_of(wish): _endpoint(reactor, wish, options) for wish in wishes}
     made: dict[str, IStreamServerEndpoint] = {}
     for wish, descriptor in zip(wishes, inherited, strict=True):
         source = Inheriting(reactor, descriptor)
@@ -99,15 +100,16 @@ def backlog_of(endpoint: str, default: int) -> int:
     return int(m[1]) if m else default
 
 
-def _endpoint(reactor: Any, wish: str | int, backlog: int) -> IStreamServerEndpoint:
+def _endpoint(reactor: Any, wish: str | int, options: Options) -> IStreamServerEndpoint:
+    socket_options = options["socket-option"]
     if isinstance(wish, int):
-        return EveryAddress(reactor, wish, backlog)
+        return EveryAddress(reactor, wish, options["backlog"], socket_options)
     m = _PORT.match(wish)
     if m is not None and not 0 <= int(m[1][:9]) <= 65535:
         raise CannotStart(f"endpoint {wish!r}: a port from 0 to 65535 is wanted")
     if wish.startswith("systemd:"):
         return _from_string(Borrowing(reactor), wish)
-    endpoint = _from_string(reactor, wish)
+    endpoint = _from_string(Preparing(reactor, socket_options) if socket_options else reactor, wish)
     if m := _UNIX.match(wish):
         try:
             remove_stale(re.sub(r"\\(.)", r"\1", m[1]))

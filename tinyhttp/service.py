@@ -258,7 +258,7 @@ def reason_of(failure: Failure) -> str:
     """Return what went wrong, without the class names of Twisted's and Python's exceptions."""
     error = getattr(failure.value, "socketError", failure.value)
     if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno)
+        return error.strerror or os.strerror(error.errno)
     return str(error)
 
 

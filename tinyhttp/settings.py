@@ -16,6 +16,7 @@ from .core.networks import Networks
 from .core.request import Limits
 from .server.listening import BACKLOG
 from .server.server import Timeouts
+from .server.socket_options import read_option
 from .site.site import Capacity
 
 __all__ = ["GRACE", "SETTINGS", "Setting", "named"]
@@ -241,6 +242,14 @@ SETTINGS: tuple[Setting, ...] = (
         str(BACKLOG),
         "Connections that the kernel holds until they are accepted, unless an endpoint says.",
         hint="number",
+    ),
+    Setting(
+        "socket-option",
+        read_option,
+        "",
+        "NAME=VALUE: an option of the listening sockets, such as SO_KEEPALIVE=1. May be repeated.",
+        several=True,
+        hint="NAME=VALUE",
     ),
     Setting(
         "proxy-from",

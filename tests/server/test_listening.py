@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThread
 from zope.interface.verify import verifyObject
 
 from tests.support import get, read_answers, write_tree
+from tinyhttp.server import listening
 from tinyhttp.server.listening import BACKLOG, EveryAddress, set_backlog
 from tinyhttp.server.server import Server
 
@@ -115,15 +116,15 @@ async def test_a_system_without_ipv6(listen: Listen, monkeypatch: pytest.MonkeyP
 async def test_a_system_with_ipv6_switched_off(
     listen: Listen, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    create_server = socket.create_server
+    open_listener = listening.open_listener
 
-    def without_ipv6(address: Any, *, family: int = socket.AF_INET, **options: Any) -> Any:
-        if family == socket.AF_INET6:
+    def without_ipv6(host: str, *arguments: Any, **names: Any) -> Any:
+        if host == "::":
             raise OSError(number, "no IPv6 here")
-        return create_server(address, family=family, **options)
+        return open_listener(host, *arguments, **names)
 
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
-    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    monkeypatch.setattr(listening, "open_listener", without_ipv6)
     port = await listen(EveryAddress(the_reactor(), 0))
     assert b" 200 OK" in await deferToThread(exchange, address_of(port), ONE)
 
@@ -132,15 +133,12 @@ async def test_a_system_with_ipv6_switched_off(
 async def test_another_error_is_not_taken_for_a_lack_of_ipv6(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create_server = socket.create_server
-
-    def refuse(address: Any, *, family: int = socket.AF_INET, **options: Any) -> Any:
-        if family == socket.AF_INET6:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return create_server(address, family=family, **options)
+    def refuse(host: str, *arguments: Any, **names: Any) -> Any:
+        assert host == "::"
+        raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: True)
-    monkeypatch.setattr(socket, "create_server", refuse)
+    monkeypatch.setattr(listening, "open_listener", refuse)
     with pytest.raises(CannotListenError) as caught:
         await EveryAddress(the_reactor(), 0).listen(server)
     assert isinstance(caught.value.socketError, PermissionError)

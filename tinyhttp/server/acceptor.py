@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from twisted import __version__
 
-from .listening import InheritedUNIXPort
+from .inheriting import InheritedUNIXPort
 from .poller import WaitingRoom
 from .transport import SocketTransport, twisted_address
 

@@ -1,4 +1,4 @@
-"""How ports are opened: for everyone, whichever protocol they speak, and with what others opened.
+"""How ports are opened: for everyone, whichever protocol they speak, with options on the socket.
 
 Floor: server.
 """
@@ -7,27 +7,26 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
 from zope.interface import implementer
 
-__all__ = [
-    "BACKLOG",
-    "Borrowing",
-    "EveryAddress",
-    "InheritedUNIXPort",
-    "Inheriting",
-    "remove_stale",
-    "set_backlog",
-]
+from .inheriting import Borrowing, InheritedUNIXPort, under_tls
+from .socket_options import SocketOption, apply
+
+__all__ = ["BACKLOG", "EveryAddress", "Preparing", "remove_stale", "set_backlog"]
 
 BACKLOG = 1024
 """Connections that the kernel holds until they are accepted. Linux holds no more than
 ``net.core.somaxconn`` says, which is 4096."""
+
+_log = Logger()
 
 
 @implementer(IStreamServerEndpoint)
@@ -38,10 +37,17 @@ class EveryAddress:
     the system (``net.ipv6.bindv6only``); here it is asked for. Without IPv6 it is IPv4 alone.
     """
 
-    def __init__(self, reactor: Any, port: int, backlog: int = BACKLOG):  # IReactorSocket
+    def __init__(
+        self,
+        reactor: Any,  # IReactorSocket
+        port: int,
+        backlog: int = BACKLOG,
+        options: Sequence[SocketOption] = (),
+    ):
         self._reactor = reactor
         self._port = port
         self._backlog = backlog
+        self._options = options
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Return a Deferred of the port; fails with ``CannotListenError``."""
@@ -53,7 +59,6 @@ class EveryAddress:
         except OSError as error:
             raise CannotListenError("", self._port, error) from None
         with listener:
-            listener.setblocking(False)
             port: IListeningPort = self._reactor.adoptStreamPort(
                 listener.fileno(), listener.family, factory
             )
@@ -62,16 +67,64 @@ class EveryAddress:
     def _bind(self) -> socket.socket:
         if socket.has_dualstack_ipv6():
             try:
-                return socket.create_server(
-                    ("::", self._port),
-                    family=socket.AF_INET6,
-                    backlog=self._backlog,
-                    dualstack_ipv6=True,
-                )
+                return open_listener("::", self._port, self._backlog, self._options, both=True)
             except OSError as error:
                 if not _has_no_ipv6(error):
                     raise
-        return socket.create_server(("", self._port), backlog=self._backlog)
+        return open_listener("", self._port, self._backlog, self._options)
+
+
+def open_listener(
+    host: str, port: int, backlog: int, options: Sequence[SocketOption], *, both: bool = False
+) -> socket.socket:
+    """Return a listening socket with ``options`` set; raises ``OSError``.
+
+    ``host`` is a numeric address; nothing stands for all of IPv4, and ``::`` for both protocols if
+    ``both``.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    (_, _, _, _, address), *_ = socket.getaddrinfo(
+        host or None, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE | socket.AI_NUMERICHOST
+    )
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        if outcome := apply(listener, options):
+            _log.info("socket options: {options}", options=", ".join(outcome))
+        listener.bind(address)
+        listener.listen(backlog)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+class Preparing(Borrowing):
+    """A ``reactor`` that sets ``options`` on each TCP socket before it is bound."""
+
+    def __init__(self, reactor: Any, options: Sequence[SocketOption]):
+        super().__init__(reactor)
+        self._options = options
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> Any:
+        """Return a port for ``interface``, a numeric address or nothing for all of IPv4."""
+        try:
+            listener = open_listener(interface, port, backlog, self._options)
+        except OSError as error:
+            raise CannotListenError(interface, port, error) from None
+        with listener:
+            return self._reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
+
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, context: Any, *rest: Any, **names: Any
+    ) -> Any:
+        """Do the same, over TLS."""
+        return self.listenTCP(port, under_tls(context, factory), *rest, **names)
 
 
 def _has_no_ipv6(error: OSError) -> bool:
@@ -86,91 +139,6 @@ def set_backlog(port: Any, backlog: int) -> None:
     """
     if type(port) in (tcp.Port, unix.Port, InheritedUNIXPort):
         port.socket.listen(backlog)
-
-
-class InheritedUNIXPort(unix.Port):
-    """A port on a UNIX socket that somebody else has made, keeps open, and will remove.
-
-    Twisted's own takes every socket for its own: it makes it writable for everybody at the start
-    and removes its name at the end, from under systemd or the other workers. It shuts it down as
-    well, which is the end of it for all who have it.
-    """
-
-    _shouldShutdown = False  # noqa: N815 (Twisted's name)
-
-    def startListening(self) -> None:
-        """Listen, and leave the mode as it is."""
-        if self._preexistingSocket is not None:
-            name = self._preexistingSocket.getsockname()
-            if name and isinstance(name, str):
-                self.mode = stat.S_IMODE(os.stat(name).st_mode)
-        super().startListening()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Any) -> None:
-        """Let go of the socket, and leave its name."""
-        tcp.Port.connectionLost(self, reason)
-
-
-class Borrowing:
-    """A ``reactor`` for endpoints whose sockets belong to somebody else, such as systemd."""
-
-    def __init__(self, reactor: Any):
-        self._reactor = reactor
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the reactor's own."""
-        return getattr(self._reactor, name)
-
-    def adoptStreamPort(self, descriptor: int, family: int, factory: IProtocolFactory) -> Any:
-        """Return a port for the listening socket ``descriptor``, of which it makes a copy."""
-        if family != socket.AF_UNIX:
-            return self._reactor.adoptStreamPort(descriptor, family, factory)
-        adopt: Any = InheritedUNIXPort._fromListeningDescriptor
-        port = adopt(self._reactor, descriptor, factory)
-        port.startListening()
-        return port
-
-
-@implementer(IStreamServerEndpoint)
-class Inheriting(Borrowing):
-    """A ``reactor`` that listens with ``descriptor``, whatever port it is asked for.
-
-    An endpoint made with it does all that it does besides, such as TLS, and binds nothing. Where
-    there is nothing besides, it is an endpoint itself.
-    """
-
-    def __init__(self, reactor: Any, descriptor: int):
-        super().__init__(reactor)
-        self._descriptor = descriptor
-
-    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Return a Deferred of the port."""
-        return execute(self._adopt, factory)
-
-    def _adopt(self, factory: IProtocolFactory) -> Any:
-        with socket.socket(fileno=os.dup(self._descriptor)) as copy:
-            copy.setblocking(False)
-            return super().adoptStreamPort(copy.fileno(), copy.family, factory)
-
-    def adoptStreamPort(self, descriptor: int, family: int, factory: IProtocolFactory) -> Any:
-        """Listen with our descriptor instead."""
-        return self._adopt(factory)
-
-    def listenTCP(self, port: Any, factory: IProtocolFactory, *rest: Any, **names: Any) -> Any:
-        """Listen with our descriptor instead."""
-        return self._adopt(factory)
-
-    def listenUNIX(self, address: Any, factory: IProtocolFactory, *rest: Any, **names: Any) -> Any:
-        """Listen with our descriptor instead."""
-        return self._adopt(factory)
-
-    def listenSSL(
-        self, port: Any, factory: IProtocolFactory, context: Any, *rest: Any, **names: Any
-    ) -> Any:
-        """Listen with our descriptor instead, over TLS."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 (11 MiB)
-
-        return self._adopt(TLSMemoryBIOFactory(context, False, factory))
 
 
 def remove_stale(path: str) -> None:

@@ -7,7 +7,6 @@ policy does not allow would be missing in the picture.
 """
 
 import os
-import shutil
 import struct
 import subprocess
 import sys
@@ -41,10 +40,11 @@ SAMPLE = [
     ("releases/2026-autumn/disc-10.iso", 4_812 * MIB, 1_793_695_000),
     ("releases/2026-autumn/interview.mp3", 38 * MIB + 400_000, 1_793_001_000),
     ("releases/2026-autumn/manual.html", 412_900, 1_793_601_000),
+    ("releases/2026-autumn/Minutes of the last meeting, as corrected.pdf", 88_123, 1_793_400_000),
     ("releases/2026-autumn/poster.png", 2 * MIB + 345_678, 1_792_950_000),
     ("releases/2026-autumn/site.tar.gz", 61 * MIB + 7_000, 1_793_700_900),
     ("releases/2026-autumn/tour.mp4", 183 * MIB, 1_792_800_000),
-    ("releases/2026-autumn/Ünïcödé ☃ – 名前.txt", 512, 1_793_123_456),
+    ("releases/2026-autumn/été – Ελληνικά – зима ☃.txt", 512, 1_793_123_456),
 ]
 
 LIGHT, DARK = "1", "0"  # Chromium's preferredColorScheme
@@ -131,6 +131,72 @@ def take(url: str, target: Path, width: int, height: int, scale: int, colours: s
         )
 
 
+def shrink(picture: Path) -> None:
+    """Write ``picture`` again with 256 colours at most: what is lost are shades of text edges."""
+    width, height, pixels = read_png(picture.read_bytes())
+    counts = Counter(pixels)
+    palette = [colour for colour, _ in counts.most_common(256)]
+    index = {colour: number for number, colour in enumerate(palette)}
+    for colour in counts:
+        if colour not in index:
+            index[colour] = index[min(palette, key=lambda other: distance(colour, other))]
+    rows = bytes(map(index.__getitem__, pixels))
+    data = b"".join(b"\0" + rows[y * width : (y + 1) * width] for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    picture.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"PLTE", b"".join(palette))
+        + chunk(b"IDAT", zlib.compress(data, 9))
+        + chunk(b"IEND", b"")
+    )
+
+
+def distance(colour: bytes, other: bytes) -> int:
+    """Return how far two colours are apart."""
+    return sum((a - b) ** 2 for a, b in zip(colour, other, strict=True))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def read_png(png: bytes) -> tuple[int, int, list[bytes]]:
+    """Return width, height and pixels of a picture as Chromium writes it: RGB, not interlaced."""
+    width, height, *how = struct.unpack(">IIBBBBB", png[16:29])
+    if how != [8, 2, 0, 0, 0]:
+        raise SystemExit("This picture has another format than the one that can be read here.")
+    position, packed = 33, b""
+    while position < len(png):
+        length, kind = struct.unpack(">I4s", png[position : position + 8])
+        if kind == b"IDAT":
+            packed += png[position + 8 : position + 8 + length]
+        position += length + 12
+    data, stride = zlib.decompress(packed), width * 3
+    above = bytes(stride)
+    pixels: list[bytes] = []
+    for y in range(height):
+        start = y * (stride + 1)
+        above = unfilter(data[start], data[start + 1 : start + 1 + stride], above)
+        pixels += [above[x : x + 3] for x in range(0, stride, 3)]
+    return width, height, pixels
+
+
+def unfilter(kind: int, row: bytes, above: bytes) -> bytes:
+    """Return a row of pixels (PNG, section 9.2)."""
+    result = bytearray(3)  # the pixel to the left of the first
+    corner = bytes(3) + above
+    for x, value in enumerate(row):
+        a, b, c = result[x], above[x], corner[x]
+        guess = (0, a, b, (a + b) // 2, 0)[kind]
+        if kind == 4:
+            p = a + b - c
+            guess = min((a, b, c), key=lambda near: abs(p - near))
+        result.append((value + guess) & 255)
+    return bytes(result[3:])
+
+
 def main() -> None:
     """Make all pictures."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
@@ -141,7 +207,7 @@ def main() -> None:
             for name, path, *how in PICTURES:
                 picture = target / f"{name}.png"
                 take(address + path, picture, *how)
-                # shrink(picture)
+                shrink(picture)
                 print(f"{picture}: {picture.stat().st_size // 1000} kB")
 
 

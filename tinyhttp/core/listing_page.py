@@ -32,12 +32,15 @@ border:1px solid var(--line);border-radius:10px;overflow:hidden;font-size:.95rem
 th,td{padding:0 1rem;text-align:left;font-weight:400}
 tr+tr>*,tbody>tr>*{border-top:1px solid var(--line)}
 thead th{font-size:.8rem;font-weight:600}
-thead a{display:inline-block;padding:.6rem 0;color:var(--soft)}
+thead a{display:inline-block;padding:.6rem 0;color:var(--soft);white-space:nowrap}
 [aria-sort] a{color:var(--text)}
 [aria-sort] a::after{content:"\\2009\\2191"}
 [aria-sort=descending] a::after{content:"\\2009\\2193"}
 tbody tr:hover{background:var(--over)}
-tbody a{display:flex;gap:.75rem;align-items:center;min-height:2.6rem;padding:.35rem 0}
+tbody a{display:flex;gap:.75rem;align-items:center;min-height:2.4rem;padding:.3rem 0;\
+color:var(--text)}
+tbody a:hover{color:var(--link)}
+.d{font-weight:600}
 .n{text-align:right;width:7rem}
 .t{width:11rem}
 td{color:var(--soft);white-space:nowrap;font-variant-numeric:tabular-nums}
@@ -53,8 +56,8 @@ tbody .u::before{background:var(--soft);clip-path:path("M8 3l6 6h-4v6h-4v-6h-4z"
 .v::before{background:#e0574f!important}
 .z::before{background:#b0752e!important}
 .c::before{background:#3f83f8!important}
-nav.p{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;justify-content:center;margin-top:1.25rem;\
-font-size:.9rem}
+nav.p{display:flex;flex-wrap:wrap;justify-content:center;margin-top:.75rem;font-size:.9rem}
+nav.p>*{padding:.5rem .7rem}
 nav.p span{color:var(--soft)}
 footer{margin-top:1rem;color:var(--soft);font-size:.8rem;text-align:center}
 @media(max-width:40rem){main{padding:1.25rem .75rem}

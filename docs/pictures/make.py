@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tinyhttp.core.error_page import error_body
-from tinyhttp.core.listing import View, parse_view
+from tinyhttp.core.listing import parse_view
 from tinyhttp.core.listing_forms import form_fields, listing_form, represent
 from tinyhttp.core.path import resolve
 from tinyhttp.site.names import read_names
@@ -44,7 +44,7 @@ SAMPLE = [
     ("releases/2026-autumn/poster.png", 2 * MIB + 345_678, 1_792_950_000),
     ("releases/2026-autumn/site.tar.gz", 61 * MIB + 7_000, 1_793_700_900),
     ("releases/2026-autumn/tour.mp4", 183 * MIB, 1_792_800_000),
-    ("releases/2026-autumn/été – Ελληνικά – зима ☃.txt", 512, 1_793_123_456),
+    ("releases/2026-autumn/été, Ελληνικά, зима ☃.txt", 512, 1_793_123_456),
 ]
 
 LIGHT, DARK = "1", "0"  # Chromium's preferredColorScheme

@@ -1,4 +1,4 @@
-"""In which form does the client want what we write ourselves: a listing, or an error?
+"""In which form the client wants what we write ourselves: a listing, or an error.
 
 Floor: core (pure). RFC 9110 section 12.5.1 (Accept).
 

@@ -1,4 +1,4 @@
-"""Whose page says that there is nothing at a path?
+"""Whose page says that there is nothing at a path.
 
 Floor: core (pure). A site may have pages of its own for errors, such as ``404.html``: one for all
 of it, or one in each part. The nearest above a path counts.

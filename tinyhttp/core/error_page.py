@@ -1,4 +1,4 @@
-"""What does a client see that gets no file?
+"""What a client sees that gets no file.
 
 Floor: core (pure). The same in three forms, by Accept: a small page for browsers, problem details
 (RFC 9457) for programs that ask for JSON, and for everybody else the plain text of `plain_text`.

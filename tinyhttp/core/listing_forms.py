@@ -1,4 +1,4 @@
-"""In which form does the client get a listing?
+"""In which form the client gets a listing.
 
 Floor: core (pure). HTML, or JSON for programs that ask for it (RFC 9110 section 12.5.1). Either is
 a representation like that of a file, whose tag is a digest of its octets: conditions and ranges

@@ -1,4 +1,4 @@
-"""What does a person see of a directory?
+"""What people see of a directory.
 
 Floor: core (pure). One HTML page: where it is, what it holds, and links to sort it and to leaf
 through it. Every reference is relative, so that it holds behind a proxy that serves the tree under
@@ -167,7 +167,7 @@ def _kind(entry: Entry) -> str:
     if entry.is_directory:
         return "d"
     group, _, kind = media_type(entry.name, {}).decode().partition(";")[0].partition("/")
-    if kind in _CODE or kind.startswith("x-") and group == "text":
+    if kind in _CODE or (group == "text" and kind.startswith("x-")):
         return "c"
     return "z" if kind in _ARCHIVES else _KINDS.get(group, "")
 
@@ -183,9 +183,8 @@ def _time(entry: Entry) -> str:
     if entry.modified is None:
         return '<td class="t"></td>'
     exact = rfc3339(entry.modified)
-    return (
-        f'<td class="t"><time datetime="{exact}">{exact[:10]} <span>{exact[11:16]}</span></time></td>'
-    )
+    text = f"{exact[:10]} <span>{exact[11:16]}</span>"
+    return f'<td class="t"><time datetime="{exact}">{text}</time></td>'
 
 
 def _leafing(listing: Listing) -> str:
@@ -208,7 +207,8 @@ def _pages(view: View, targets: tuple[tuple[str, int], ...]) -> str:
 
 def rfc3339(seconds: int) -> str:
     """Return a time of the years 1970 to 9999 as RFC 3339 section 5.6 writes it, in UTC."""
-    return "%04d-%02d-%02dT%02d:%02d:%02dZ" % gmtime(seconds)[:6]
+    year, month, day, hour, minute, second = gmtime(seconds)[:6]
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
 
 
 def size_for_people(octets: int) -> str:

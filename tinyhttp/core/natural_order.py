@@ -1,4 +1,4 @@
-"""In which order do people look for names?
+"""In which order people look for names.
 
 Floor: core (pure). Without regard to case, and with runs of digits as the numbers that they write:
 ``a2`` before ``a10``. Names are anybody's, so the cost of comparing two is linear in their length,

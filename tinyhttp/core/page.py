@@ -1,4 +1,4 @@
-"""What do all pages that we write ourselves have in common?
+"""What all pages that we write ourselves have in common.
 
 Floor: core (pure). HTML for people, without scripts and with nothing from elsewhere. Each page
 comes with a policy (Content Security Policy Level 3) that allows its own style, by its digest, and

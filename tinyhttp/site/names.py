@@ -1,12 +1,12 @@
-"""Which names does a directory hold, for everybody to see?
+"""Which names a directory holds, for everybody to see.
 
 Floor: site. What is shown is what would be served: regular files and directories, and links to
 these where links may lead there. Everything here blocks on the disk, takes its time, and may run
 in any thread; none of its calls keeps the other threads waiting for longer than a few
 milliseconds.
 
-Only what is on the page that is asked for is looked at closely, if it can be told without which
-that is: in the order of names, a directory of 100,000 costs a thousand looks.
+The system tells with a name whether it is a directory, and no more. So in the order of names only
+the page that is asked for is looked at closely: of 100,000, a thousand.
 """
 
 import errno
@@ -66,9 +66,7 @@ def read_names(
 class _Reader:
     """Tells directories and files among the names of ``place`` apart."""
 
-    def __init__(
-        self, place: Place, is_shown: Callable[[bytes], bool], limit: int, links: int
-    ):
+    def __init__(self, place: Place, is_shown: Callable[[bytes], bool], limit: int, links: int):
         self._place = place
         self._is_shown = is_shown
         self._left = limit
@@ -136,13 +134,13 @@ def _page(
     split = listing.directories
     # The span of the page among the directories, and among the files behind them.
     listing.entries += _span(place, listing.view, directories, min(start, split), min(stop, split))
-    listing.entries += _span(place, listing.view, files, max(start - split, 0), max(stop - split, 0))
+    listing.entries += _span(
+        place, listing.view, files, max(start - split, 0), max(stop - split, 0)
+    )
     return listing
 
 
-def _span(
-    place: Place, view: View, names: Sequence[bytes], start: int, stop: int
-) -> list[Entry]:
+def _span(place: Place, view: View, names: Sequence[bytes], start: int, stop: int) -> list[Entry]:
     """Return what is at ``start`` up to ``stop`` when ``names`` are in the order of ``view``."""
     if start == stop:
         return []

@@ -104,8 +104,6 @@ class Listing:
 class TooMany:
     """A directory that holds more than is ever listed."""
 
-    limit: int
-
 
 def parse_view(query: bytes | None) -> View:
     """Return the view that ``query`` asks for: ``sort``, ``order`` and ``page``.

@@ -57,7 +57,7 @@ def read_names(
     try:
         directories, files = _Reader(place, is_shown, limit, links).read(descriptor)
     except _Crowd:
-        return TooMany(limit)
+        return TooMany()
     finally:
         os.close(descriptor)
     return _page(place, Listing(path, view, [], len(directories), len(files)), directories, files)

@@ -11,6 +11,7 @@ from tinyhttp.core.fields import (
     parse_decimal,
     parse_entity_tags,
     parse_http_date,
+    parse_weight,
     parse_weights,
 )
 
@@ -266,3 +267,16 @@ class TestEntityTags:
 def test_weights(value: bytes, weights: dict[bytes, int]) -> None:
     """RFC 9110 sections 12.4.2 and 12.5.3; members against the grammar count for nothing."""
     assert parse_weights(value) == weights
+
+
+@pytest.mark.parametrize(
+    ("value", "weight"),
+    [
+        *((b"0", 0), (b"0.", 0), (b"0.5", 500), (b"0.001", 1), (b"1", 1000), (b"1.000", 1000)),
+        *((b"", None), (b"1.001", None), (b"0.0001", None), (b".5", None), (b"-0", None)),
+        *((b"2", None), (b"0.5 ", None), (b"0,5", None)),
+    ],
+)
+def test_one_weight(value: bytes, weight: int | None) -> None:
+    """RFC 9110 section 12.4.2."""
+    assert parse_weight(value) == weight

@@ -24,6 +24,7 @@ __all__ = [
     "parse_decimal",
     "parse_entity_tags",
     "parse_http_date",
+    "parse_weight",
     "parse_weights",
 ]
 
@@ -61,9 +62,9 @@ _ASCTIME_DATE = re.compile(
 _ENTITY_TAG = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _NEXT_ENTITY_TAG = re.compile(rb"[ \t,]*(" + _ENTITY_TAG + rb")[ \t]*(?=,|\Z)")
 
-_WEIGHTED = re.compile(
-    rb"(" + TOKEN + rb")[ \t]*(?:;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
-)
+_QVALUE = rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
+_WEIGHT = re.compile(_QVALUE)
+_WEIGHTED = re.compile(rb"(" + TOKEN + rb")[ \t]*(?:;[ \t]*[qQ]=(" + _QVALUE + rb"))?")
 
 _DECIMAL = re.compile(rb"[0-9]{1,18}")
 
@@ -162,6 +163,11 @@ def parse_weights(value: bytes) -> dict[bytes, int]:
         if m := _WEIGHTED.fullmatch(member):
             weights.setdefault(m[1].lower(), _thousandths(m[2]))
     return weights
+
+
+def parse_weight(value: bytes) -> int | None:
+    """Return the weight that ``value`` writes, in thousandths (section 12.4.2)."""
+    return _thousandths(value) if _WEIGHT.fullmatch(value) else None
 
 
 def _thousandths(weight: bytes | None) -> int:

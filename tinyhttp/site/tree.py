@@ -20,6 +20,7 @@ _MAX_LINKS = 40  # Linux gives up after as many
 
 # O_PATH asks for the right to pass through a directory only, not for that to list it.
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_NAMES = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO does not wait for its writer. O_NOCTTY: nor does it become our
 # terminal. Neither has any effect on a regular file.
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -109,6 +110,30 @@ class Place:
             except (NotADirectoryError, FileNotFoundError):
                 return False
             return True
+
+    def open_directory(self) -> int:
+        """Return a descriptor of this directory by which its names can be read.
+
+        Raises ``OSError``, as the right to pass through a directory is not the right to read it.
+        """
+        return os.open(b".", _NAMES, dir_fd=self._descriptors[-1])
+
+    def look(self, name: bytes) -> os.stat_result:
+        """Return the state of what ``name`` in this directory leads to, without opening it.
+
+        Raises ``OSError``: `Outside` for a link that leads out of the root.
+        """
+        here = self._descriptors[-1]
+        state = os.stat(name, dir_fd=here, follow_symlinks=self._follow_links)
+        if not stat.S_ISLNK(state.st_mode):
+            return state
+        with self._copy() as place:
+            *way, last = place.read_link(name)
+            place.walk(way)
+            if last in (b"", b".", b".."):
+                place.walk((last,))
+                return place.state()
+            return place.look(last)
 
     def open_file(self, name: bytes) -> int | None:
         """Return a descriptor of the regular file ``name`` in this directory.

@@ -139,12 +139,11 @@ def soak(name: str, site: Site, seconds: float, options: list[str], disturb: set
     fine = status == 0 and kept and lost <= allowed and not tracebacks
     print(f"\n{name}: {'well' if fine else 'NOT WELL'}")
     print(f"  clients   {dict(sorted(crowd.counted.items()))}")
-    print(
-        f"  reloads   {crowd.reloads}, workers killed: {crowd.kills}, files changed: {crowd.changes}"
-    )
+    print(f"  reloads   {crowd.reloads}; killed: {crowd.kills}; files changed: {crowd.changes}")
     print(f"  before    {before}")
     print(f"  after     {after}")
-    print(f"  status    {status}, lost: {lost} of {allowed} allowed, tracebacks: {tracebacks}")
+    said = f"lost: {lost} of {allowed} allowed, tracebacks: {tracebacks}"
+    print(f"  status    {status}, {said}", flush=True)
     return fine
 
 

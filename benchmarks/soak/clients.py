@@ -61,35 +61,36 @@ def _connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
 
-def _fetch(sock: socket.socket, name: str, close: bool) -> str:
+def _fetch(sock: socket.socket, name: str, close: bool) -> tuple[str, bool]:
+    """Return what came of it, and whether the server closes the connection behind it."""
     last = "Connection: close\r\n" if close else ""
     sock.sendall(f"GET /{name} HTTP/1.1\r\nHost: a\r\n{last}\r\n".encode())
     with sock.makefile("rb") as stream:
         status = stream.readline().split()
-        length = 0
+        length, closes = 0, False
         while (line := stream.readline().strip()) != b"":
             field, _, value = line.partition(b":")
             if field.lower() == b"content-length":
                 length = int(value)
+            closes = closes or (field.lower(), value.strip()) == (b"connection", b"close")
         body = stream.read(length)
     if status[1:2] != [b"200"]:
-        return f"status {status[1:2]}"
+        return f"status {status[1:2]}", True
     whole = len(body) == length and sha256(body[64:]).hexdigest().encode() == body[:64]
-    return "answered" if whole else "wrong octets"
+    return ("answered", closes) if whole else ("wrong octets", True)
 
 
 def good(port: int, counted: Counter[str]) -> None:
     """Fetch some files over one connection, and look at every octet."""
     with _connect(port) as sock:
         for last in (False, False, False, True):
+            name = random.choice(["small.html", "medium.js", "large.bin"])
             try:
-                outcome = _fetch(
-                    sock, random.choice(["small.html", "medium.js", "large.bin"]), last
-                )
-            except (OSError, IndexError) as error:
-                outcome = f"good client: {type(error).__name__}"
+                outcome, closes = _fetch(sock, name, last)
+            except OSError as error:
+                outcome, closes = f"good client: {type(error).__name__}", True
             counted[outcome] += 1
-            if outcome != "answered":
+            if closes:
                 return
 
 

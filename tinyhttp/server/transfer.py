@@ -40,12 +40,14 @@ class Gone(Exception):  # noqa: N818 (named after what happened to the client)
 class Transfer:
     """The sending of ``pieces`` through ``write``.
 
-    ``sent`` counts octets. Whoever owns the transfer passes on when the transport is full
+    ``sent`` counts octets, ``sent_by_kernel`` those of them that did not pass through this process.
+    Whoever owns the transfer passes on when the transport is full
     (`pause`), has room again (`resume`) or is gone (`stop`).
     """
 
     def __init__(self, pieces: Sequence[bytes | Span], write: Callable[[bytes], None], disk: Disk):
         self.sent = 0
+        self.sent_by_kernel = 0
         self._pieces = pieces
         self._write = write
         self._disk = disk
@@ -160,6 +162,7 @@ class FileTransfer(Transfer):
             await source.sent
         finally:
             self.sent += source.start - span.start
+            self.sent_by_kernel += source.start - span.start
             self._source = None
 
     async def _disk_can_tell(self, span: Span) -> bool:

@@ -16,14 +16,13 @@ tell the difference.
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from tempfile import TemporaryFile
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from .server import Server
-from .tally import COLUMNS, WIDTH, Tally
+from .tally import COLUMNS, WIDTH
 
 __all__ = ["Board", "Posting", "Slot", "make_board"]
 
@@ -125,13 +124,12 @@ class Slot:
 
 
 class Posting:
-    """Puts ``tally`` into ``slot`` once a second, with what only ``server`` knows."""
+    """Puts the row that ``source`` returns into ``slot`` once a second."""
 
-    def __init__(self, reactor: Any, tally: Tally, slot: Slot, server: Server | None = None):
+    def __init__(self, reactor: Any, slot: Slot, source: Callable[[], Sequence[int]]):
         self._reactor = reactor
-        self._tally = tally
         self._slot = slot
-        self._server = server
+        self._source = source
         self._call: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -149,4 +147,4 @@ class Posting:
 
     def post(self) -> None:
         """Put the numbers of this moment on the board."""
-        self._slot.write(self._tally.row(self._server))
+        self._slot.write(self._source())

@@ -128,6 +128,7 @@ class Exchange:
         connection = self._connection
         if isinstance(body, bytes):
             connection.send(head, body)
+            self._count(len(body))
             self._end(len(body))
             return
         connection.flush()
@@ -135,16 +136,19 @@ class Exchange:
         if pieces := rest(body, sent):
             self.go_on(self._status, pieces, sent)
         else:
-            self._end(sent, sent)
+            self._count(sent, by_sendfile=sent)
+            self._end(sent)
 
     def go_on(self, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
         """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
         self._status = status
         connection = self._connection
-        if self._request is None and self._server.tally is not None:
-            self._server.tally.resumed += 1  # it is the memo that has begun
+        self._count(sent, by_sendfile=sent)
         self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
-        self._transfer.sent = self._transfer.sent_by_kernel = sent
+        self._transfer.tally = tally = self._server.tally
+        if tally is not None and self._request is None:
+            tally.resumed += 1  # it is the memo that has begun
+        self._transfer.sent = sent
         connection.watch_progress()
         if connection.is_full:
             self._transfer.pause()
@@ -236,7 +240,7 @@ class Exchange:
     def _transferred(self, result: None) -> None:
         transfer, self._transfer = self._transfer, None
         assert transfer is not None
-        self._end(transfer.sent, transfer.sent_by_kernel)
+        self._end(transfer.sent)
 
     def _cut_short(self, failure: Failure) -> None:
         """The announced length can't be kept, so the connection has to end (RFC 9112 section 8)."""
@@ -244,20 +248,26 @@ class Exchange:
         assert transfer is not None
         if not failure.check(Gone):
             _log.error("a response was cut short: {error!r}", error=failure.value)
-        self._note(transfer.sent, transfer.sent_by_kernel)
+        self._note(transfer.sent)
         self._connection.cut_short()
 
-    def _end(self, octets: int, by_kernel: int = 0) -> None:
-        self._note(octets, by_kernel)
+    def _end(self, octets: int) -> None:
+        self._note(octets)
         self._connection.responded()
 
-    def _note(self, octets: int, by_kernel: int) -> None:
+    def _note(self, octets: int) -> None:
         """Leave a trace of the answer, of whose body ``octets`` were sent."""
         if self._is_page:
             return
         if self._server.tally is not None:
-            self._server.tally.answered(self._line, self._status, octets, by_kernel, self._began)
+            self._server.tally.answered(self._line, self._status, self._began)
         self._write_log(octets)
+
+    def _count(self, octets: int, by_sendfile: int = 0) -> None:
+        tally = self._server.tally
+        if tally is not None and not self._is_page:
+            tally.octets += octets
+            tally.by_sendfile += by_sendfile
 
     def _write_log(self, octets: int) -> None:
         if self._server.access_log is not None:

@@ -149,7 +149,7 @@ class Tally:
         self.seconds = 0.0
         """All durations together."""
         self.octets = 0
-        """Octets of bodies."""
+        """Octets of bodies, counted as they are sent: a response may take hours."""
         self.by_sendfile = 0
         """Those of them that the kernel took straight from a file."""
         self.accepted = 0
@@ -162,13 +162,9 @@ class Tally:
         """Epoch seconds until which the certificates are valid; 0: there is none. For whoever
         reads them to set."""
 
-    def answered(
-        self, line: bytes, status: int, octets: int, by_sendfile: int, began: float
-    ) -> None:
+    def answered(self, line: bytes, status: int, began: float) -> None:
         """Count an answer to a request that was there when ``clock`` said ``began``."""
         self.requests[cell(line, status)] += 1
-        self.octets += octets
-        self.by_sendfile += by_sendfile
         self.took(self.clock() - began)
         reason = _REASON_OF.get(status)
         if reason is not None:

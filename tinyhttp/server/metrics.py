@@ -110,7 +110,7 @@ class MetricsPage:
         try:
             encode, content_type = choose_encoder(accept)
             body = encode(self._registry)
-        except ValueError:  # a version that is no number
+        except (TypeError, ValueError):  # a version that is not made of numbers
             encode, content_type = choose_encoder("")
             body = encode(self._registry)
         fields = [(b"Content-Type", content_type.encode("latin-1")), *NO_STORE]

@@ -9,9 +9,10 @@ other side sends is looked at.
 from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .any_transport import can_half_close
 from .deadlines import Deadlines
@@ -57,6 +58,7 @@ class AgentCheck(Factory):
         return b"up ready %d%%\n" % min(max(round(100 * self._free()), 1), 100)
 
 
+@implementer(IHalfCloseableProtocol)
 class AgentConnection(Protocol):
     """Says its line, and waits within bounds for the other side to close.
 
@@ -87,6 +89,13 @@ class AgentConnection(Protocol):
         self._received += len(data)
         if self._received > INPUT:
             self.transport.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """It is said, and our side is shut down."""
+
+    def readConnectionLost(self) -> None:
+        """The other side has heard it."""
+        self.transport.loseConnection()
 
     def time_is_up(self) -> None:
         """Hang up."""

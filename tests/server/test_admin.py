@@ -76,9 +76,9 @@ def traffic(server: Server) -> None:
     client = Client(server).send(get("/a.txt") * 3 + get("/sub") + get("/a.txt", method="HEAD"))
     client.send(get("/nowhere") + get("/a.txt", method="POST"))
     assert server.tally is not None
-    server.tally.refuse("client")
+    server.tally.refuse("client-connections")
     server.tally.restarts = 2
-    server.tally.certificate_expiry = 1_800_000_000
+    server.tally.certificate_expiry = lambda: 1_800_000_000.5
 
 
 FORMS = pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_numbers_after_known_traffic(
     assert value("requests_total", method="other", status_class="4xx") == 1
     assert value("requests_total", method="OPTIONS", status_class="2xx") == 0
     assert value("refused_total", reason="method") == 1
-    assert value("refused_total", reason="client") == 1
+    assert value("refused_total", reason="client-connections") == 1
     assert value("refused_total", reason="gate") == 0
     assert value("request_duration_seconds_count") == 7
     assert value("request_duration_seconds_bucket", le="+Inf") == 7

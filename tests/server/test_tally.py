@@ -88,8 +88,8 @@ def server(root: Path, reactor: FakeReactor) -> Server:
         (get("/a.txt", "Expect: miracles"), "GET 4xx", "unsupported"),
         (b"\x16\x03\x01\x02\x00", "other 4xx", "syntax"),
         (b"GET /a.txt HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET 4xx", "syntax"),
-        (get("/a.txt", "X: " + 2000 * "x"), "GET 4xx", "too_large"),
-        (get("/" + 9000 * "x"), "GET 4xx", "too_large"),
+        (get("/a.txt", "X: " + 2000 * "x"), "GET 4xx", "too-large"),
+        (get("/" + 9000 * "x"), "GET 4xx", "too-large"),
     ],
 )
 def test_an_answer_is_counted_once(
@@ -138,7 +138,7 @@ def test_a_request_that_took_too_long(server: Server, reactor: FakeReactor) -> N
     for _ in range(64):
         reactor.advance(0.5)
     assert requests(server) == {"GET 4xx": 1}
-    assert counted(server, "refused", REASONS) == {"too_slow": 1}
+    assert counted(server, "refused", REASONS) == {"slow-request": 1}
 
 
 def test_a_body_comes_before_the_answer(server: Server) -> None:
@@ -276,11 +276,20 @@ def test_connections(server: Server) -> None:
 
 def test_refused_connections(server: Server) -> None:
     assert server.tally is not None
-    server.tally.refuse("client")
+    server.tally.refuse("no-place")
     server.tally.refuse("gate")
-    assert counted(server, "refused", REASONS) == {"client": 1, "gate": 1}
+    assert counted(server, "refused", REASONS) == {"no-place": 1, "gate": 1}
     with pytest.raises(ValueError, match="not in"):
         server.tally.refuse("198.51.100.7")
+
+
+def test_refusals_that_others_count_are_not_counted_twice(server: Server) -> None:
+    assert server.tally is not None
+    server.tally.refuse("client-rate")
+    server.tally.refuse("gate")
+    server.tally.refused_elsewhere = lambda: {"client-rate": 1, "no-place": 2, "unheard-of": 9}
+    expected = {"client-rate": 1, "no-place": 2, "gate": 1}
+    assert counted(server, "refused", REASONS) == expected
 
 
 # Numbers from elsewhere.

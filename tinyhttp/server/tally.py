@@ -9,7 +9,7 @@ No number is kept of a path, a host or a client: how many there are would be for
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -34,12 +34,13 @@ METHODS: Final = ("GET", "HEAD", "OPTIONS", "other")
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 REASONS: Final = (
-    *("syntax", "method", "too_large", "too_slow", "unsupported", "overload", "error"),
-    *("connections", "client", "rate", "gate"),
+    *("syntax", "method", "too-large", "unsupported", "overload", "error"),
+    *("slow-request", "slow-response", "client-connections", "client-rate"),
+    *("no-place", "idle-closed-for-others", "gate"),
 )
-"""Why something was refused. Those of the first line follow from the status of an answer; those of
-the second are connections that get none, and are for whoever refuses them to count (`refuse`):
-too many of them, too many of one client, too fast, or not let in by the PROXY gate."""
+"""Why something was refused. Those of the first line follow from the status of an answer; the
+others are limits, and connections that got no answer: too slow, too many or too much of one client,
+too many of all, and not let in by the PROXY gate."""
 
 BOUNDS: Final = (
     *(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5),
@@ -59,8 +60,8 @@ _REASON_OF: Final = {
     status: REASONS.index(reason)
     for status, reason in (
         *((400, "syntax"), (405, "method"), (501, "unsupported"), (505, "unsupported")),
-        *((417, "unsupported"), (408, "too_slow"), (413, "too_large"), (414, "too_large")),
-        *((431, "too_large"), (429, "rate"), (503, "overload"), (500, "error")),
+        *((417, "unsupported"), (413, "too-large"), (414, "too-large"), (431, "too-large")),
+        *((408, "slow-request"), (429, "client-rate"), (503, "overload"), (500, "error")),
     )
 }
 
@@ -120,17 +121,9 @@ class Tally:
     """What one process has done since it started; ``clock`` gives seconds that only go forward."""
 
     __slots__ = (
-        *(
-            "accepted",
-            "by_sendfile",
-            "certificate_expiry",
-            "clock",
-            "octets",
-            "refused",
-            "repeats",
-            "requests",
-        ),
-        *("restarts", "resumed", "seconds", "slower", "workers"),
+        *("accepted", "by_sendfile", "certificate_expiry", "clock", "octets", "refused"),
+        *("refused_elsewhere", "repeats", "requests", "restarts", "resumed", "seconds", "slower"),
+        "workers",
     )
 
     def __init__(self, clock: Callable[[], float] = monotonic):
@@ -144,6 +137,8 @@ class Tally:
         self.resumed = 0
         """Answers that the memo had begun, and that took longer."""
         self.refused = [0] * len(REASONS)
+        self.refused_elsewhere: Callable[[], Mapping[str, int]] = dict
+        """Returns what is counted by somebody else of `REASONS`, and goes before ``refused``."""
         self.slower = [0] * len(BOUNDS)
         """Answers that took longer than each of `BOUNDS`, and not longer than the next."""
         self.seconds = 0.0
@@ -158,9 +153,9 @@ class Tally:
         """Workers that had to be started again; for whoever starts them to count."""
         self.workers = 0
         """1 in a process that serves."""
-        self.certificate_expiry = 0
-        """Epoch seconds until which the certificates are valid; 0: there is none. For whoever
-        reads them to set."""
+        self.certificate_expiry: Callable[[], float] = float
+        """Returns until when the certificates are valid, in epoch seconds; 0: there is none. For
+        whoever reads them to set."""
 
     def answered(self, line: bytes, status: int, began: float) -> None:
         """Count an answer to a request that was there when ``clock`` said ``began``."""
@@ -185,9 +180,10 @@ class Tally:
     def row(self, server: "Server | None" = None) -> list[int]:
         """Return the numbers in the order of `COLUMNS`, with those that only ``server`` knows."""
         requests = [a + b for a, b in zip(self.requests, self.repeats, strict=True)]
+        refused = {**dict(zip(REASONS, self.refused, strict=True)), **self.refused_elsewhere()}
         return [
             *requests,
-            *self.refused,
+            *(refused[reason] for reason in REASONS),
             sum(requests) - sum(self.slower),
             *self.slower,
             int(self.seconds * 1e9),
@@ -199,7 +195,7 @@ class Tally:
             self.restarts,
             *_now(server),
             self.workers,
-            self.certificate_expiry,
+            int(self.certificate_expiry()),
         ]
 
 

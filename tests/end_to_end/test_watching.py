@@ -35,14 +35,21 @@ listen health
     bind 127.0.0.1:{other}
     option httpchk GET /healthz
     server one 127.0.0.1:{port} check inter 50ms fall 1 rise 1
+listen soft
+    bind 127.0.0.1:{third}
+    option httpchk GET /healthz
+    http-check disable-on-404
+    http-check expect status 200
+    server one 127.0.0.1:{port} check inter 50ms fall 1 rise 1
 """
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(params=[503, 404])
+def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    """The server, which says by one of these that it is not ready."""
     write_tree(tmp_path / "site", {"a.txt": b"four"})
     program = str(Path(__file__).with_name("watched.py"))
-    command = [sys.executable, program, str(tmp_path / "site")]
+    command = [sys.executable, program, str(tmp_path / "site"), str(request.param)]
     with Running(command, cwd=Path(__file__).resolve().parents[2]) as process:
         yield process
         process.send(signal.SIGTERM)
@@ -83,7 +90,7 @@ def test_numbers_over_the_wire(running: Running) -> None:
     assert sums["process_open_fds"] > 5
 
 
-def test_draining(running: Running) -> None:
+def test_draining(running: Running, request: pytest.FixtureRequest) -> None:
     admin, agent = port_of(running, "--admin"), port_of(running, "--agent-check")
 
     def line() -> bytes:
@@ -94,7 +101,7 @@ def test_draining(running: Running) -> None:
     assert line() == b"up ready 100%\n"
     running.send(signal.SIGUSR2)
     running.line("^draining")
-    assert ask(admin, "/readyz") == (503, b"draining\n")
+    assert ask(admin, "/readyz") == (request.node.callspec.params["running"], b"draining\n")
     assert ask(admin, "/livez") == (200, b"live\n")
     assert line() == b"drain\n"
 
@@ -113,7 +120,10 @@ def stats(directory: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.skipif(HAPROXY is None, reason="haproxy is not installed")
-def test_haproxy_hears_of_weight_and_draining(running: Running, tmp_path: Path) -> None:
+def test_haproxy_hears_of_weight_and_draining(
+    running: Running, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    unready = request.node.callspec.params["running"]
     port = port_of(running, "--port")
     configuration = tmp_path / "haproxy.cfg"
     configuration.write_text(
@@ -121,6 +131,7 @@ def test_haproxy_hears_of_weight_and_draining(running: Running, tmp_path: Path) 
             directory=tmp_path,
             front=free_port(),
             other=free_port(),
+            third=free_port(),
             port=port,
             agent=port_of(running, "--agent-check"),
         )
@@ -129,6 +140,7 @@ def test_haproxy_hears_of_weight_and_draining(running: Running, tmp_path: Path) 
         until((tmp_path / "haproxy.sock").exists)
         until(lambda: stats(tmp_path)["health"]["check_status"] == "L7OK")
         until(lambda: stats(tmp_path)["agent"]["agent_status"] == "L7OK")
+        until(lambda: stats(tmp_path)["soft"]["check_status"] == "L7OK")
         with socket.create_connection(("127.0.0.1", port), PATIENCE):  # one of four
             until(lambda: stats(tmp_path)["agent"]["weight"] in ("75", "50"))
         until(lambda: stats(tmp_path)["agent"]["weight"] == "100")
@@ -136,3 +148,5 @@ def test_haproxy_hears_of_weight_and_draining(running: Running, tmp_path: Path) 
         running.line("^draining")
         until(lambda: stats(tmp_path)["agent"]["status"].startswith("DRAIN"))
         until(lambda: stats(tmp_path)["health"]["status"].startswith("DOWN"))
+        expected = "NOLB" if unready == 404 else "DOWN"
+        until(lambda: stats(tmp_path)["soft"]["status"].startswith(expected))

@@ -1,7 +1,7 @@
 """A server that is watched, for the tests beside this file: a program of its own.
 
-Called with a directory to serve. It says on which ports it listens, drains on SIGUSR2, and ends on
-SIGTERM.
+Called with a directory to serve, and the status that says it is not ready. It says on which ports
+it listens, drains on SIGUSR2, and ends on SIGTERM.
 """
 
 import signal
@@ -22,12 +22,13 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(directory: str) -> None:
+def main(directory: str, unready: int) -> None:
     reactor: Any = the_reactor
     watching = Watching(
         reactor,
         admin=TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
         agent_check=TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
+        unready=unready,
         most=4,
     )
     server = Server(
@@ -60,4 +61,4 @@ def main(directory: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -149,10 +149,10 @@ def _refused(numbers: Sequence[int]) -> Metric:
 
 def _durations(numbers: Sequence[int], nanoseconds: int) -> Metric:
     """The buckets of Prometheus hold those below them as well."""
-    bounds = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
+    bounds = [*map(str, BOUNDS), "+Inf"]
     return HistogramMetricFamily(
         "tinyhttp_request_duration_seconds",
-        "From the end of a request until the last octet of its response was handed on.",
+        "From when a whole request has its turn until the last octet of its response is handed on.",
         buckets=list(zip(bounds, accumulate(numbers), strict=True)),
         sum_value=nanoseconds / 1e9,
     )

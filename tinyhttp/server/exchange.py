@@ -233,7 +233,7 @@ class Exchange:
                 self._status,
                 self._server.now(),
                 persistent,
-                cell(self._line, self._status),
+                0 if self._server.tally is None else cell(self._line, self._status),
             )
             self._server.memo.put(self._head.decisive, answer)
 

@@ -167,13 +167,13 @@ class Connection(Protocol):
     def drain(self) -> None:
         """Finish the request under way, if there is one, and close."""
         self.persistent = False
-        if self._phase == _HEAD and not self._buffer and not self.is_full:
+        if self.is_idle:
             self._lose()
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for the first octet of a request."""
-        return self._phase == _HEAD and not self._buffer
+        """Whether nothing is under way, neither a request nor a response."""
+        return self._phase == _HEAD and not self._buffer and not self.is_full
 
     # Reading.
 

@@ -101,6 +101,7 @@ SITE = frozenset(
 # Of Twisted what moves octets and waits; not its own HTTP, nor how services are configured.
 SERVER = frozenset(
     {
+        "bisect",
         "collections",
         "dataclasses",
         "contextlib",
@@ -109,14 +110,18 @@ SERVER = frozenset(
         "fcntl",
         "functools",
         "json",
+        "itertools",
         "math",
+        "mmap",
         "os",
+        "prometheus_client",
         "re",
         "select",
         "socket",
         "stat",
         "struct",
         "sys",
+        "tempfile",
         "termios",
         "threading",
         "time",

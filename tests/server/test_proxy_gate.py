@@ -25,6 +25,7 @@ from tinyhttp.server.poller import Poller
 from tinyhttp.server.protocol import Connection
 from tinyhttp.server.proxy_gate import SILENCE, TIMEOUT, Gate, GateKeeper, twisted_address_of
 from tinyhttp.server.server import Server
+from tinyhttp.server.tally import REASONS, Tally
 
 from .sockets import Peer, SocketReactor, until
 
@@ -84,6 +85,16 @@ def send(transport: FakeTransport, data: bytes, piece: int | None = None) -> Non
 
 def bodies(transport: StringTransport) -> list[bytes]:
     return [answer.body for answer in read_answers(transport.value())]
+
+
+def test_who_is_not_let_in_is_counted(root: Path, reactor: FakeReactor) -> None:
+    tally = Tally()
+    server = make_server(root, reactor, tally=tally)
+    keeper = GateKeeper(server, Networks(["192.0.2.0/24"]), server.deadlines)
+    assert keeper.buildProtocol(IPv4Address("TCP", "198.51.100.1", 1)) is None
+    send(enter(keeper), b"GET / HTTP/1.1\r\n\r\n")
+    send(enter(keeper), TEXT + get("/a.txt"))
+    assert tally.refused[REASONS.index("gate")] == sum(tally.refused) == 2
 
 
 # What is behind the gate.

@@ -8,6 +8,7 @@ next request would begin is doubtful as well. Nothing but `Refused` is raised fo
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
@@ -151,15 +152,16 @@ class Head(NamedTuple):
 
 
 class HeadReader:
-    """Reads heads within ``limits``.
+    """Reads heads within ``limits``; ``also`` are fields, in lower case, that decide as well.
 
     Most field lines are the same from one request to the next, so those that were found valid are
     remembered with what they mean to us: a look-up takes a tenth of the time of another check. A
     head of nothing but known fields is likely to come again as well, and remembered whole.
     """
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: Limits, also: Sequence[bytes] = ()):
         self._limits = limits
+        self._meanings = {**_MEANING, **dict.fromkeys(also, _DECISIVE)}
         self._lines: dict[bytes, int] = {}
         self._heads: dict[bytes, Head] = {}
 
@@ -208,7 +210,7 @@ class HeadReader:
 
     def _look_at(self, line: bytes) -> int:
         name, _ = field_line(line)
-        meaning = _MEANING.get(name, _IDLE)
+        meaning = self._meanings.get(name, _IDLE)
         if len(line) <= _KNOWN_LINE:
             if len(self._lines) >= _KNOWN:
                 self._lines.clear()

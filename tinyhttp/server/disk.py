@@ -36,12 +36,15 @@ class Disk:
         self._pool: ThreadPool | None = None
         self._running = 0
         self._resting = False
+        self.calls = 0
+        """How often something was run."""
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         """Return a Deferred of what ``function`` returns. It can't be cancelled.
 
         How much may queue up is for the caller to bound: a connection has one call under way.
         """
+        self.calls += 1
         if not self._threads:
             return execute(function, *args, **kwargs)
         if self._pool is None:

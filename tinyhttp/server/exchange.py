@@ -20,6 +20,7 @@ from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
 from ..site.residency import read_at_once
 from .memo import Remembered
+from .tally import cell
 from .transfer import Gone, Transfer, begin, make_transfer, rest
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_connection", "_found_at", "_head", "_is_head", "_line", "_look_up", "_request"),
-        *("_server", "_status", "_transfer"),
+        *("_began", "_connection", "_found_at", "_head", "_is_head", "_is_page", "_line"),
+        *("_look_up", "_request", "_server", "_status", "_transfer"),
     )
 
     def __init__(
@@ -84,6 +85,9 @@ class Exchange:
         self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
         self._look_up: Deferred[Found] | None = None
         self._transfer: Transfer | None = None
+        self._is_page = False  # nobody's visit, so it leaves no trace
+        tally = self._server.tally
+        self._began = 0.0 if tally is None else tally.clock()
 
     @property
     def has_begun(self) -> bool:
@@ -93,7 +97,9 @@ class Exchange:
     def answer(self, request: Request) -> None:
         """Answer ``request``, now or when the disk has spoken."""
         try:
-            response = check_method(request)
+            page = self._server.pages.get(request.path)
+            self._is_page = page is not None
+            response = check_method(request) if page is None else page(request)
             if response is not None:
                 self.respond(response)
                 return
@@ -122,6 +128,7 @@ class Exchange:
         connection = self._connection
         if isinstance(body, bytes):
             connection.send(head, body)
+            self._count(len(body))
             self._end(len(body))
             return
         connection.flush()
@@ -129,13 +136,18 @@ class Exchange:
         if pieces := rest(body, sent):
             self.go_on(self._status, pieces, sent)
         else:
+            self._count(sent, by_sendfile=sent)
             self._end(sent)
 
     def go_on(self, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
         """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
         self._status = status
         connection = self._connection
+        self._count(sent, by_sendfile=sent)
         self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
+        self._transfer.tally = tally = self._server.tally
+        if tally is not None and self._request is None:
+            tally.resumed += 1  # it is the memo that has begun
         self._transfer.sent = sent
         connection.watch_progress()
         if connection.is_full:
@@ -221,6 +233,7 @@ class Exchange:
                 self._status,
                 self._server.now(),
                 persistent,
+                0 if self._server.tally is None else cell(self._line, self._status),
             )
             self._server.memo.put(self._head.decisive, answer)
 
@@ -235,12 +248,26 @@ class Exchange:
         assert transfer is not None
         if not failure.check(Gone):
             _log.error("a response was cut short: {error!r}", error=failure.value)
-        self._write_log(transfer.sent)
+        self._note(transfer.sent)
         self._connection.cut_short()
 
     def _end(self, octets: int) -> None:
-        self._write_log(octets)
+        self._note(octets)
         self._connection.responded()
+
+    def _note(self, octets: int) -> None:
+        """Leave a trace of the answer, of whose body ``octets`` were sent."""
+        if self._is_page:
+            return
+        if self._server.tally is not None:
+            self._server.tally.answered(self._line, self._status, self._began)
+        self._write_log(octets)
+
+    def _count(self, octets: int, by_sendfile: int = 0) -> None:
+        tally = self._server.tally
+        if tally is not None and not self._is_page:
+            tally.octets += octets
+            tally.by_sendfile += by_sendfile
 
     def _write_log(self, octets: int) -> None:
         if self._server.access_log is not None:

@@ -39,6 +39,8 @@ class Remembered(NamedTuple):
     so the answer is no good before."""
     persistent: bool
     """Whether the connection stays open behind it, as the client wished or not."""
+    cell: int = 0
+    """Where it is counted; see `tally`."""
 
 
 def is_closed(body: Sequence[bytes | Span]) -> bool:

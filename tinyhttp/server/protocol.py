@@ -171,11 +171,16 @@ class Connection(Protocol):
         one within ``welcome``: whoever has only just been accepted may have sent it by now.
         """
         self.persistent = False
-        if self._phase == _HEAD and not self._buffer and not self.is_full:
+        if self.is_idle:
             if seconds := patience if self._idle else max(patience, welcome):
                 self._wait(seconds)
             else:
                 self._lose()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, neither a request nor a response."""
+        return self._phase == _HEAD and not self._buffer and not self.is_full
 
     # Reading.
 
@@ -185,15 +190,16 @@ class Connection(Protocol):
         answer = server.memo.get(head.decisive)
         if answer is None or not self.persistent or server.draining:
             return False
+        path, found, before_date, after_date, body, status, made, persistent, cell = answer
         now = server.now()
-        if now < answer.made or not server.site.is_fresh(answer.path, answer.found, now):
+        if now < made or not server.site.is_fresh(path, found, now):
             return False
-        body = answer.body
         if not isinstance(body, bytes) and is_closed(body):
             return False
         self._skipped_line = False
-        self.persistent = answer.persistent
-        octets = answer.before_date + server.date(now) + answer.after_date
+        self.persistent = persistent
+        octets = before_date + server.date(now) + after_date
+        tally = server.tally
         if isinstance(body, bytes):
             self.send(octets, body)
             sent = len(body)
@@ -201,13 +207,17 @@ class Connection(Protocol):
             self.flush()
             sent = begin(self.transport, octets, body)
             if pieces := rest(body, sent):
-                self._go_on(head, answer.status, pieces, sent)
+                self._go_on(head, status, pieces, sent)
                 return True
+            if tally is not None:
+                tally.by_sendfile += sent
+                tally.took(server.now() - now)
+        if tally is not None:
+            tally.repeats[cell] += 1
+            tally.octets += sent
         if server.access_log is not None:
-            server.access_log.answered(
-                self.client(), head.decisive[0], answer.status, sent, head.noted
-            )
-        if not answer.persistent:
+            server.access_log.answered(self.client(), head.decisive[0], status, sent, head.noted)
+        if not persistent:
             self._close()
         elif not self.is_full:
             self._wait_for_request()

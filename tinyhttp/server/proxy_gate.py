@@ -70,6 +70,9 @@ class GateKeeper(Factory):
     def tell(self, address: IAddress | None, reason: object) -> None:
         """Log why a connection is closed; at most once in a while, as anybody may cause it."""
         now = self.deadlines.now()
+        tally = getattr(self.factory, "tally", None)
+        if tally is not None:
+            tally.refuse("gate")
         self._untold += 1
         if self._told_at is None or now - self._told_at >= SILENCE:
             _log.warn(

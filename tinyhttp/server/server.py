@@ -19,15 +19,17 @@ from zope.interface import implementer
 from ..core.fields import format_http_date
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
-from ..site.files import Files, Found, hold, let_go
+from ..site.files import Files, Found, NoFiles, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .access_log import AccessLog
 from .deadlines import Deadlines
 from .disk import Disk
 from .memo import Memo
+from .pages import Page
 from .poller import make_poller
 from .protocol import Connection
+from .tally import Tally
 
 __all__ = ["Server", "Timeouts"]
 
@@ -57,15 +59,16 @@ class Server(Factory):
 
     ``index``, ``hidden_files`` and ``media_types`` (extension to field value) are as in `Files`,
     ``follow_symlinks`` as in `Tree`. ``threads`` bounds the threads that wait for the disk; with 0
-    the reactor waits itself. ``clock`` gives epoch seconds. Raises ``OSError`` if ``root`` can't
-    be opened.
+    the reactor waits itself. ``clock`` gives epoch seconds. ``tally`` counts what is done, and
+    ``pages`` are paths that are answered without looking for a file. With ``None`` for ``root``
+    there are no files at all. Raises ``OSError`` if ``root`` can't be opened.
     """
 
     noisy = False
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None,
         *,
         reactor: Any,  # IReactorTime and IReactorFromThreads
         index: Sequence[str] = ("index.html",),
@@ -78,14 +81,18 @@ class Server(Factory):
         capacity: Capacity | None = None,
         access_log: AccessLog | None = None,
         clock: Callable[[], float] = time,
+        tally: Tally | None = None,
+        pages: Mapping[bytes, Page] | None = None,
     ):
-        files = Files(
-            Tree(root, follow_links=follow_symlinks),
-            clock,
-            index=index,
-            hidden_files=hidden_files,
-            media_types=media_types,
-        )
+        files: Files | NoFiles = NoFiles(clock)
+        if root is not None:
+            files = Files(
+                Tree(root, follow_links=follow_symlinks),
+                clock,
+                index=index,
+                hidden_files=hidden_files,
+                media_types=media_types,
+            )
         self.site = Site(files, clock, capacity)
         self.disk = Disk(reactor, threads)
         self.deadlines = Deadlines(reactor)
@@ -93,6 +100,10 @@ class Server(Factory):
         self.heads = HeadReader(self.limits)
         self.timeouts = timeouts or Timeouts()
         self.access_log = access_log
+        self.tally = tally
+        self.pages = pages or {}
+        self.look_ups = 0
+        """How often something was looked up on the disk."""
         self.now = clock
         self.draining = False
         self.memo = Memo()
@@ -126,6 +137,8 @@ class Server(Factory):
     def opened(self, connection: Connection) -> None:
         """Count ``connection`` in."""
         self.connections.add(connection)
+        if self.tally is not None:
+            self.tally.accepted += 1
 
     def closed(self, connection: Connection) -> None:
         """Count ``connection`` out."""
@@ -152,10 +165,16 @@ class Server(Factory):
         waiting = self._look_ups.setdefault(path, [])
         waiting.append(result)
         if len(waiting) == 1:
+            self.look_ups += 1
             _ = self.disk.run(self.site.files.find, path).addCallbacks(
                 self._found, self._failed, callbackArgs=(path,), errbackArgs=(path,)
             )
         return result
+
+    @property
+    def look_ups_waiting(self) -> int:
+        """How many paths are being looked up, or are to be."""
+        return len(self._look_ups)
 
     def _found(self, found: Found, path: SitePath) -> None:
         hold(found)  # what one of them does next may push it out of the memory again

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from ..core.resource import Span
 from ..site.residency import read_at_once, resident, warm
 from .disk import Disk
+from .tally import Tally
 from .transport import SLICE, SocketTransport
 
 __all__ = ["BLOCK", "Gone", "Shrunk", "Transfer", "begin", "make_transfer", "rest"]
@@ -46,6 +47,8 @@ class Transfer:
 
     def __init__(self, pieces: Sequence[bytes | Span], write: Callable[[bytes], None], disk: Disk):
         self.sent = 0
+        self.tally: Tally | None = None
+        """Where the octets are counted as they go."""
         self._pieces = pieces
         self._write = write
         self._disk = disk
@@ -123,6 +126,8 @@ class Transfer:
     def _send(self, data: bytes) -> None:
         self._write(data)
         self.sent += len(data)
+        if self.tally is not None:
+            self.tally.octets += len(data)
 
 
 class FileTransfer(Transfer):
@@ -154,12 +159,13 @@ class FileTransfer(Transfer):
         if not await self._disk_can_tell(span):
             await super()._send_span(span)
             return
-        self._source = source = _Source(span, self._disk, self._transport.file_is_ready)
+        self._source = source = _Source(span, self._disk, self._transport.file_is_ready, self.tally)
         self._transport.send_file(source)
         try:
             await source.sent
         finally:
             self.sent += source.start - span.start
+            source.count()
             self._source = None
 
     async def _disk_can_tell(self, span: Span) -> bool:
@@ -178,7 +184,9 @@ class _Source:
     ``sent`` fires when all is sent, or fails as `Transfer.start` does.
     """
 
-    def __init__(self, span: Span, disk: Disk, ready: Callable[[], None]):
+    def __init__(
+        self, span: Span, disk: Disk, ready: Callable[[], None], tally: Tally | None = None
+    ):
         self.descriptor = span.file.descriptor
         self.start = span.start
         self.stop = span.stop
@@ -187,10 +195,13 @@ class _Source:
         self._disk = disk
         self._ready = ready
         self._ready_until = 0
+        self._tally = tally
+        self._counted = span.start
         self.waits_for_disk = False
 
     def count_ready(self, count: int) -> int:
         """See `FileSource.count_ready`. What was looked at or warmed is not looked at again."""
+        self.count()
         if self._ready_until <= self.start:
             try:
                 self._ready_until = self.start + resident(self.descriptor, self.start, count)
@@ -208,6 +219,13 @@ class _Source:
         self.waits_for_disk = False
         self._ready_until = stop
         self._ready()
+
+    def count(self) -> None:
+        """Count what was sent since the last time."""
+        if self._tally is not None:
+            self._tally.octets += self.start - self._counted
+            self._tally.by_sendfile += self.start - self._counted
+        self._counted = self.start
 
     def done(self, error: Exception | None) -> None:
         """See `FileSource.done`."""

@@ -30,7 +30,7 @@ from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
 
-__all__ = ["FRESH", "Files", "Found", "hold", "let_go"]
+__all__ = ["FRESH", "Files", "Found", "NoFiles", "hold", "let_go"]
 
 FRESH = 1.0
 """Seconds for which a resource is taken to be as it was seen."""
@@ -249,6 +249,24 @@ class Files:
             with self._digests_lock:
                 self._digests.put(key, digest, 1)
         return digest
+
+
+class NoFiles:
+    """What stands in for `Files` where there are none; ``clock`` gives epoch seconds."""
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+
+    def close(self) -> None:
+        """Do nothing, as nothing is open."""
+
+    def find(self, path: SitePath) -> Found:
+        """Return that ``path`` leads to nothing."""
+        return Found(Missing(), self._clock() + FRESH)
+
+    def is_unchanged(self, path: SitePath, found: Found) -> bool:
+        """Return that it still does."""
+        return True
 
 
 def _note_absence(found: Found, place: Place, name: bytes) -> None:

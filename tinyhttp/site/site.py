@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..core.path import SitePath
 from ..core.resource import File
 from .cache import LRU
-from .files import FRESH, Files, Found, let_go
+from .files import FRESH, Files, Found, NoFiles, let_go
 
 __all__ = ["Capacity", "Site"]
 
@@ -32,13 +32,20 @@ class Capacity:
 class Site:
     """What is known of ``files``, within ``capacity``; ``clock`` gives epoch seconds."""
 
-    def __init__(self, files: Files, clock: Callable[[], float], capacity: Capacity | None = None):
+    def __init__(
+        self,
+        files: Files | NoFiles,
+        clock: Callable[[], float],
+        capacity: Capacity | None = None,
+    ):
         capacity = capacity or Capacity()
         self.files = files
         self._clock = clock
         self._small: LRU[SitePath, Found] = LRU(capacity.files, capacity.octets, let_go)
         self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
         self._closed = False
+        self.hits = self.misses = 0
+        """How often a path was known, and how often not."""
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
 
     def close(self) -> None:
@@ -58,7 +65,11 @@ class Site:
         What was known a moment ago is looked at again, as far as that takes no time.
         """
         found = self._small.get(path) or self._large.get(path) or self._others.get(path)
-        return found if found is not None and self.is_fresh(path, found, self._clock()) else None
+        if found is not None and self.is_fresh(path, found, self._clock()):
+            self.hits += 1
+            return found
+        self.misses += 1
+        return None
 
     def is_fresh(self, path: SitePath, found: Found, now: float) -> bool:
         """Return whether ``path`` still leads to what was ``found`` there."""

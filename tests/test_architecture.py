@@ -62,6 +62,7 @@ CORE = frozenset(
         "contextlib",
         "dataclasses",
         "datetime.datetime",
+        "difflib.get_close_matches",
         "hashlib.blake2s",
         "ipaddress",
         "re",

@@ -155,7 +155,7 @@ def parse_target(text: str, known: Collection[str]) -> Target:
 
 
 def _check_authority(text: str, authority: str) -> None:
-    if ":" in authority and PLACEHOLDER.search(authority):
+    if not authority.startswith("[") and PLACEHOLDER.search(authority):
         raise Mistake(f"{text!r}: a placeholder in the host would let the client choose it")
     if "@" in authority:
         raise Mistake(f"{text!r}: a target has no user and password")

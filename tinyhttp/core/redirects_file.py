@@ -162,6 +162,8 @@ def _parse_cloudflare(words: Sequence[str], source: str, line: int) -> tuple[Rul
     """Return the rule, and whether it gives a status: ``from to [status]``."""
     comment = next((n for n, w in enumerate(words) if n > 1 and w.startswith("#")), len(words))
     words = words[:comment]
+    if len(words) > 1 and "=" in words[1] and not _is_target(words[1]):
+        raise Mistake(f"{words[1]!r}: the query can't be matched in this dialect")
     if not 2 <= len(words) <= 3:
         raise Mistake(f"'from to status' are three words, or two, and not {len(words)}")
     status = None

@@ -190,9 +190,7 @@ FIELDS = [
         ),
     ],
 )
-def test_merging(
-    operations: Operations, status: int, changed: dict[bytes, list[bytes]]
-) -> None:
+def test_merging(operations: Operations, status: int, changed: dict[bytes, list[bytes]]) -> None:
     merged = merge(list(FIELDS), operations, status)
     found: dict[bytes, list[bytes]] = {}
     for name, value in merged:

@@ -207,8 +207,7 @@ def test_whatever_is_written_is_a_pattern_or_a_mistake(
 ) -> None:
     try:
         pattern = parse_pattern(text, dialect, inner_splat=inner_splat)
-    except Mistake as mistake:
-        assert str(mistake)
+    except Mistake:
         return
     names = names_of(pattern.sample(), dialect)
     assert pattern.match(names) is not None

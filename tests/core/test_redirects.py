@@ -217,7 +217,13 @@ def test_dots_are_not_put_together_from_pieces() -> None:
 def test_escapes_are_undone_once() -> None:
     """The class of attack T11: what is matched is what is opened."""
     redirects = read("/private/* /login.html 200!", NETLIFY)
-    for target in (b"/private/x", b"/%70rivate/x", b"//private/x", b"/./private//x", b"/a/../private/x"):
+    for target in (
+        b"/private/x",
+        b"/%70rivate/x",
+        b"//private/x",
+        b"/./private//x",
+        b"/a/../private/x",
+    ):
         assert ruling(redirects, target) == (200, b"/login.html")
     for target in (b"/%2570rivate/x", b"/PRIVATE/x", b"/private%5Cx"):
         assert ruling(redirects, target) is None

@@ -110,15 +110,17 @@ def pattern(glob: str, *, inner_splat: bool = False) -> str | None:
 def alternatives(glob: str) -> list[str]:
     """Return what ``@(a|b)`` and ``{a,b}`` in ``glob`` stand for, up to a number; else itself."""
     found = [glob]
-    while len(found) <= MOST_ALTERNATIVES:
-        match = _GROUP.search(found[0])
-        if match is None:
-            return found
-        parts = match[1].split("|") if match[1] is not None else match[2].split(",")
-        found = [
-            each[: m.start()] + part + each[m.end() :]
-            for each in found
-            if (m := _GROUP.search(each))
-            for part in parts
-        ]
-    return [glob]
+    while any(_GROUP.search(each) for each in found):
+        found = list(dict.fromkeys(more for each in found for more in _expanded(each)))
+        if len(found) > MOST_ALTERNATIVES:
+            return [glob]
+    return found
+
+
+def _expanded(glob: str) -> list[str]:
+    """Return ``glob`` with each alternative of its first, innermost group."""
+    match = _GROUP.search(glob)
+    if match is None:
+        return [glob]
+    parts = match[1].split("|") if match[1] is not None else match[2].split(",")
+    return [glob[: match.start()] + part + glob[match.end() :] for part in parts]

@@ -66,9 +66,9 @@ _WORD_OR_NUMBER = re.compile(rb"[a-z]{3}|[A-Z]{4}|[0-9]{4}")
 def is_fingerprinted(path: SitePath) -> bool:
     """Return whether the name of a file is that of one content alone.
 
-    Hex has to have letters and digits, since dates are hex too; base64url five runs of small
-    letters, capitals and digits, and no word or number among them. So a good part of the hashes of
-    eight characters are overlooked.
+    Dates are hex too, and some words: so letters and digits have to alternate. In base64url there
+    have to be five runs of small letters, capitals and digits, and no word or number among them,
+    for which about half of the hashes are overlooked.
     """
     if not path.segments or path.directory:
         return False
@@ -87,14 +87,15 @@ def _has_hash(name: bytes) -> bool:
     if _UUID.fullmatch(name):
         return False  # the name of a record, whose picture may change
     if m := _DOTTED_HEX.fullmatch(name):
-        return _has_letters_and_digits(m[1])
-    if (m := _HYPHENED_HEX.fullmatch(name)) and _has_letters_and_digits(m[1] or m[2]):
+        return _is_mixed(m[1])
+    if (m := _HYPHENED_HEX.fullmatch(name)) and _is_mixed(m[1] or m[2]):
         return True
     return (m := _HYPHENED_8.fullmatch(name)) is not None and _looks_random(m[1])
 
 
-def _has_letters_and_digits(text: bytes) -> bool:
-    return not text.isdigit() and not text.isalpha()
+def _is_mixed(text: bytes) -> bool:
+    """Return whether hex is more than a date, a word, or one behind the other: ``cafe2026``."""
+    return len(_RUNS.findall(text)) >= 3
 
 
 def _looks_random(text: bytes) -> bool:

@@ -1,0 +1,56 @@
+"""What all rules have in common."""
+
+import pytest
+
+from tinyhttp.core.rules import (
+    DIALECTS,
+    MOST_PROBLEMS,
+    Mistake,
+    Problem,
+    Report,
+    check_keys,
+    octets,
+    suggestion,
+)
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (Problem("_headers", 3, "error", "no"), "_headers:3: error: no"),
+        (Problem("_headers", 0, "warning", "no"), "_headers: warning: no"),
+        (Problem("[[headers]]", 3, "error", "no"), "[[headers]] 3: error: no"),
+    ],
+)
+def test_a_problem_is_a_line(problem: Problem, text: str) -> None:
+    assert str(problem) == text
+
+
+def test_a_report_is_bounded() -> None:
+    report = Report("x")
+    for number in range(MOST_PROBLEMS):
+        report.warning(number, "a")
+    assert len(report.problems()) == MOST_PROBLEMS
+    report.error(1, "b")
+    assert [p.text for p in report.problems()[MOST_PROBLEMS:]] == ["1 more problems are not told"]
+
+
+def test_dialects_by_name() -> None:
+    assert [(name, dialect.name) for name, dialect in DIALECTS.items()] == [
+        ("netlify", "netlify"),
+        ("cloudflare", "cloudflare"),
+    ]
+
+
+def test_octets_that_were_no_text_come_back() -> None:
+    assert octets(b"a\xff".decode("utf-8", "surrogateescape")) == b"a\xff"
+    with pytest.raises(Mistake):
+        octets("\ud800")
+
+
+def test_suggestions() -> None:
+    assert suggestion("stauts", ["status", "to"]) == ' (did you mean "status"?)'
+    assert suggestion("x" * 100_000, ["status", "to"]) == ""
+    with pytest.raises(Mistake, match="forse: no such key"):
+        check_keys({"forse": 1}, ["force"])
+    check_keys({"force": 1}, ["force"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tinyhttp.core.path import resolve
 from tinyhttp.core.rules import (
     DIALECTS,
     MOST_PROBLEMS,
@@ -9,6 +10,7 @@ from tinyhttp.core.rules import (
     Problem,
     Report,
     check_keys,
+    is_rules_file,
     octets,
     suggestion,
 )
@@ -40,6 +42,25 @@ def test_dialects_by_name() -> None:
         ("netlify", "netlify"),
         ("cloudflare", "cloudflare"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"/_redirects", True),
+        (b"/_headers", True),
+        (b"//%5fheaders", True),
+        (b"/_headers/", True),
+        (b"/a/_headers", False),
+        (b"/_headers/a", False),
+        (b"/headers", False),
+        (b"/", False),
+    ],
+)
+def test_the_files_themselves(raw: bytes, expected: bool) -> None:
+    path = resolve(raw)
+    assert path is not None
+    assert is_rules_file(path) is expected
 
 
 def test_octets_that_were_no_text_come_back() -> None:

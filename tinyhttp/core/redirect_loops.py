@@ -15,7 +15,7 @@ __all__ = ["examine"]
 MOST_STEPS = 10
 """Redirects in a row; browsers follow 20 or so."""
 
-MOST_COMPARISONS = 2_000_000
+MOST_COMPARISONS = 1_000_000
 """Of a path with a pattern, at most; rules that are left then are not examined."""
 
 _State = tuple[SitePath, bytes | None, bytes | None]

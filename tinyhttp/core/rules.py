@@ -10,17 +10,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from .path import SitePath
+
 __all__ = [
     "CLOUDFLARE",
     "DIALECTS",
     "ERROR",
     "NETLIFY",
+    "RULES_FILES",
     "WARNING",
     "Dialect",
     "Mistake",
     "Problem",
     "Report",
     "check_keys",
+    "is_rules_file",
     "lines_of",
     "octets",
     "suggestion",
@@ -31,6 +35,9 @@ ERROR = "error"
 """The rule, or line, does not take part."""
 WARNING = "warning"
 """It does, but may not do what its author thinks."""
+
+RULES_FILES = (b"_redirects", b"_headers")
+"""At the root of a site."""
 
 MOST_PROBLEMS = 100
 """Problems of one source that are told one by one; of the others only the number is."""
@@ -93,6 +100,14 @@ CLOUDFLARE = Dialect(
     blocks=100,
 )
 DIALECTS = {dialect.name: dialect for dialect in (NETLIFY, CLOUDFLARE)}
+
+
+def is_rules_file(path: SitePath) -> bool:
+    """Return whether ``path`` is one of the two files of rules, which are never served.
+
+    That is at the root alone; elsewhere they are files like any other.
+    """
+    return len(path.segments) == 1 and path.segments[0] in RULES_FILES
 
 
 class Mistake(ValueError):  # noqa: N818 (the author's, told as a `Problem`)

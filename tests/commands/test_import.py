@@ -285,6 +285,9 @@ class TestStaticfile:
             ("status_codes: 404", "status_codes: statuses"),
             ("status_codes:\n  40x: /a.html", "status_codes.40x: one status"),
             ("- root", "line 1: not understood"),
+            ("- root: a", "line 1: not understood"),
+            (": a", "line 1: not understood"),
+            ("a" + " " * 100_000 + "b", "line 1: not understood"),
             ("root public", "line 1: not understood"),
             ("  root: public", "line 1: nothing that"),
             ("root: public\n  b: c", "line 2: nothing that"),
@@ -339,6 +342,7 @@ def test_patterns(glob: str, expected: str | None, for_fields: str | None) -> No
         ("{a,b}.@(c|d)", ["a.c", "a.d", "b.c", "b.d"]),
         ("{a,b}" * 6, ["{a,b}" * 6]),
         ("@(a|@(b|c))", ["a", "b", "c"]),
+        ("{a}" * 200, ["{a}" * 200]),
     ],
 )
 def test_alternatives(glob: str, expected: list[str]) -> None:

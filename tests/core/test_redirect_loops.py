@@ -100,6 +100,23 @@ def test_a_rule_that_leads_back_has_no_effect() -> None:
     assert "https-redirect" in problems[0].text
 
 
+@pytest.mark.parametrize(
+    ("text", "dialect", "expected"),
+    [
+        ("/a/ /a 301", CLOUDFLARE, ["warning"]),
+        ("/a /a/ 301", CLOUDFLARE, []),
+        ("/a/ /b 301", CLOUDFLARE, []),
+        ("/a/ /a 200", CLOUDFLARE, []),
+        ("/a/ https://h.example/a 301", CLOUDFLARE, []),
+        ("/a/:x /a 301", CLOUDFLARE, []),
+        ("/a/ /a#:x", CLOUDFLARE, ["warning"]),
+    ],
+)
+def test_a_directory_gets_its_slash_back(text: str, dialect: Dialect, expected: list[str]) -> None:
+    problems = examine(Redirects(parse_redirects(text, dialect)[0]))
+    assert [p.severity for p in problems if "slash" in p.text] == expected
+
+
 def test_the_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redirect_loops, "MOST_COMPARISONS", 20)
     text = "".join(f"/{n} /{n}\n" for n in range(100))

@@ -69,6 +69,14 @@ def test_a_table_that_is_no_redirect(table: object, text: str) -> None:
     assert text in problems[0].text
 
 
+@pytest.mark.parametrize("dialect", [NETLIFY, CLOUDFLARE], ids=lambda d: d.name)
+def test_a_query_in_either_dialect(dialect: Dialect) -> None:
+    table = {"from": "/a", "to": "/b/:id", "query": {"id": ":id"}, "status": 301}
+    rules, problems = redirects_from_tables([table], dialect)
+    assert problems == []
+    assert ruling(Redirects(rules), b"/a?id=7") == (301, b"/b/7")
+
+
 @pytest.mark.parametrize("tables", [{}, "a", 1, None, {"from": "/a", "to": "/b"}])
 def test_what_is_no_array_of_tables(tables: object) -> None:
     for function, name in ((redirects_from_tables, "redirects"), (headers_from_tables, "headers")):

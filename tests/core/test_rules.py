@@ -1,11 +1,18 @@
 """What all rules have in common."""
 
+from pathlib import Path
+
 import pytest
 
+from tinyhttp.core.field_rules_file import parse_headers
 from tinyhttp.core.path import resolve
+from tinyhttp.core.redirect_loops import examine
+from tinyhttp.core.redirects import Redirects
+from tinyhttp.core.redirects_file import parse_redirects
 from tinyhttp.core.rules import (
     DIALECTS,
     MOST_PROBLEMS,
+    NETLIFY,
     Mistake,
     Problem,
     Report,
@@ -33,8 +40,10 @@ def test_a_report_is_bounded() -> None:
     for number in range(MOST_PROBLEMS):
         report.warning(number, "a")
     assert len(report.problems()) == MOST_PROBLEMS
-    report.error(1, "b")
-    assert [p.text for p in report.problems()[MOST_PROBLEMS:]] == ["1 more problems are not told"]
+    report.warning(1, "b")
+    assert str(report.problems()[-1]) == "x: warning: 1 more problems are not told"
+    report.error(1, "c")
+    assert str(report.problems()[-1]) == "x: error: 2 more problems are not told"
 
 
 def test_dialects_by_name() -> None:
@@ -75,3 +84,15 @@ def test_suggestions() -> None:
     with pytest.raises(Mistake, match="forse: no such key"):
         check_keys({"forse": 1}, ["force"])
     check_keys({"force": 1}, ["force"])
+
+
+def test_the_examples_of_the_manual_are_rules() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    redirects, headers = (
+        page.partition(f"## `{name}`\n")[2].partition("```\n")[2].partition("```")[0]
+        for name in ("_redirects", "_headers")
+    )
+    rules, problems = parse_redirects(redirects, NETLIFY)
+    assert [len(rules), problems, examine(Redirects(rules))] == [7, [], []]
+    blocks, problems = parse_headers(headers, NETLIFY)
+    assert [len(blocks), problems] == [3, []]

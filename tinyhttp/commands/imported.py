@@ -19,6 +19,8 @@ _LITERAL = re.compile(r"[^*?\[\](){}|!+@]+")
 _ANY_OF_A_TYPE = re.compile(r"\*[^*?\[\](){}|!+@]+")
 
 MOST_ALTERNATIVES = 50
+MOST_CHARACTERS = 500
+"""Of a glob that is looked at for alternatives."""
 
 
 class Imported:
@@ -110,6 +112,8 @@ def pattern(glob: str, *, inner_splat: bool = False) -> str | None:
 def alternatives(glob: str) -> list[str]:
     """Return what ``@(a|b)`` and ``{a,b}`` in ``glob`` stand for, up to a number; else itself."""
     found = [glob]
+    if len(glob) > MOST_CHARACTERS:
+        return found
     while any(_GROUP.search(each) for each in found):
         found = list(dict.fromkeys(more for each in found for more in _expanded(each)))
         if len(found) > MOST_ALTERNATIVES:

@@ -11,9 +11,6 @@ from .imported import Imported
 
 __all__ = ["import_staticfile", "read_staticfile"]
 
-_LINE = re.compile(
-    r"(?P<indent>[ ]*)(?P<key>[^\s:#'\"-][^:#]*|\"[^\"]*\"|'[^']*')[ ]*:(?P<value>.*)"
-)
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 _HSTS = "http_strict_transport_security"
@@ -36,13 +33,11 @@ def read_staticfile(text: str) -> tuple[dict[str, str | dict[str, str]], list[st
         line = _COMMENT.sub("", raw).rstrip()
         if not line or line in ("---", "..."):
             continue
-        match = _LINE.fullmatch(line)
-        if match is None:
-            left_out.append(f"line {number}: not understood: {line.strip()[:80]!r}")
-            continue
-        key, value = match["key"].strip().strip("\"'"), match["value"].strip().strip("\"'")
+        key, colon, value = (_unquoted(part) for part in line.partition(":"))
         beneath = config.get(above)
-        if not match["indent"]:
+        if not colon or not key or key.startswith(("-", "[", "{")):
+            left_out.append(f"line {number}: not understood: {line.strip()[:80]!r}")
+        elif not line.startswith(" "):
             above = key
             config[key] = value or {}
         elif isinstance(beneath, dict):
@@ -50,6 +45,13 @@ def read_staticfile(text: str) -> tuple[dict[str, str | dict[str, str]], list[st
         else:
             left_out.append(f"line {number}: nothing that it could belong to")
     return config, left_out
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return text
 
 
 def import_staticfile(text: str) -> Imported:

@@ -44,7 +44,21 @@ def examine(redirects: Redirects) -> list[Problem]:
             problems.append(Problem(rule.source, rule.line, WARNING, text))
         else:
             problems += _tell(rule, circle)
+        if _takes_slash_away(rule):
+            text = "if that is a directory the slash is added again, and so on for ever"
+            problems.append(Problem(rule.source, rule.line, WARNING, text))
     return problems
+
+
+def _takes_slash_away(rule: Rule) -> bool:
+    """Return whether ``rule`` does the opposite of what is done for directories, before that."""
+    exact = rule.pattern.exact
+    if not rule.forced or exact is None or rule.status == 200 or not rule.target.is_fixed:
+        return False
+    path = rule.target.site_path({})
+    if rule.target.origin or path is None or path.directory:
+        return False
+    return path.segments == tuple(name for name in exact if name)
 
 
 def _sample(rule: Rule) -> _State:

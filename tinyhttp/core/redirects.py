@@ -272,7 +272,7 @@ def make_rule(
     target = parse_target(to, known)
     _check_status(status, target, to)
     if dialect.always and not target.origin:
-        _check_index(pattern, target, dialect)
+        _check_index(pattern, target.site_path(dict.fromkeys(known, b"~")), dialect)
     return Rule(
         pattern=pattern,
         target=target,
@@ -322,9 +322,8 @@ def _check_status(status: int, target: Target, to: str) -> None:
         raise Mistake(f"{to!r}: functions are not supported")
 
 
-def _check_index(pattern: Pattern, target: Target, dialect: Dialect) -> None:
+def _check_index(pattern: Pattern, path: SitePath | None, dialect: Dialect) -> None:
     """Refuse what goes in circles on a host that redirects ``/index.html`` to ``/``."""
-    path = target.site_path(dict.fromkeys(pattern.placeholders, b"~"))
     if path is None or path.directory or path.segments[-1] not in (b"index", b"index.html"):
         return
     shown_as = SitePath(path.segments[:-1], directory=True)

@@ -143,7 +143,7 @@ class Report:
     def __init__(self, source: str):
         self._source = source
         self._problems: list[Problem] = []
-        self._more = 0
+        self._untold: list[str] = []
 
     def error(self, line: int, text: str) -> None:
         """Note something for which a rule does not take part."""
@@ -158,14 +158,15 @@ class Report:
         if len(self._problems) < MOST_PROBLEMS:
             self._problems.append(problem)
         else:
-            self._more += 1
+            self._untold.append(problem.severity)
 
     def problems(self) -> list[Problem]:
         """Return what was noted."""
-        if not self._more:
+        if not self._untold:
             return list(self._problems)
-        text = f"{self._more} more problems are not told"
-        return [*self._problems, Problem(self._source, 0, ERROR, text)]
+        severity = ERROR if ERROR in self._untold else WARNING
+        text = f"{len(self._untold)} more problems are not told"
+        return [*self._problems, Problem(self._source, 0, severity, text)]
 
 
 def lines_of(text: str, dialect: Dialect, report: Report) -> Iterable[tuple[int, str]]:

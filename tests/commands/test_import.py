@@ -342,6 +342,7 @@ def test_patterns(glob: str, expected: str | None, for_fields: str | None) -> No
         ("{a,b}.@(c|d)", ["a.c", "a.d", "b.c", "b.d"]),
         ("{a,b}" * 6, ["{a,b}" * 6]),
         ("@(a|@(b|c))", ["a", "b", "c"]),
+        ("@(a|{b,c})", ["a", "b", "c"]),
         ("{a}" * 200, ["{a}" * 200]),
     ],
 )

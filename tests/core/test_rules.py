@@ -46,6 +46,14 @@ def test_a_report_is_bounded() -> None:
     assert str(report.problems()[-1]) == "x: error: 2 more problems are not told"
 
 
+def test_a_problem_is_short_and_moves_no_cursor() -> None:
+    report = Report("x")
+    report.error(1, "\x1b[2J\n\ud800\u00e9" + "a" * 100_000)
+    text = report.problems()[0].text
+    assert text.startswith("\\x1b[2J\\n\\ud800\u00e9aaa")
+    assert len(text) < 600
+
+
 def test_dialects_by_name() -> None:
     assert [(name, dialect.name) for name, dialect in DIALECTS.items()] == [
         ("netlify", "netlify"),

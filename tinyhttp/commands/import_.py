@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core.rules import printable
 from .imported import Imported
 from .serve_json import import_serve_json
 from .static_json import import_static_json
@@ -48,13 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     print(document, end="")
     for line in imported.missing:
-        print(f"{arguments[0]}: {_printable(line)}", file=sys.stderr)
+        print(f"{arguments[0]}: {printable(line)}", file=sys.stderr)
     return 0
-
-
-def _printable(line: str) -> str:
-    """Return ``line`` without what could move a terminal's cursor: its keys are the file's."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _import(path: str) -> Imported:

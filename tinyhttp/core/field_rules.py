@@ -259,8 +259,10 @@ def checked_field(name: str, value: str | None, dialect: Dialect) -> None:
     key = octets(name).lower()
     if not _NAME.fullmatch(key):
         raise Mistake(f"{name!r} is no name of a field")
-    if key in _OWN or (key in _NOT_NETLIFYS and not dialect.always):
+    if key in _OWN:
         raise Mistake(f"{name} is not for rules to set: the server knows it better")
+    if key in _NOT_NETLIFYS and not dialect.always:
+        raise Mistake(f"{name} is not for rules to set in the dialect {dialect.name}")
     if value is None:
         if key == b"vary":
             raise Mistake("Vary can't be removed: caches need it to keep variants apart")

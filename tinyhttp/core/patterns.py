@@ -121,7 +121,7 @@ class Pattern:
         elif stop - start < (0 if self.may_be_empty else 1):
             return None
         captures: Captures = {}
-        # A name of the pattern that is no such one ends it, so all this is one pass at most.
+        # Every name has one place where it can stand, so the first that doesn't match ends it.
         for part, name in zip(self.before, names, strict=False):
             if not part.match(name, captures):
                 return None
@@ -129,14 +129,11 @@ class Pattern:
             if not part.match(name, captures):
                 return None
         if self.splat is not None:
-            rest = separator.join(names[start:stop])
-            before, behind = self.splat
-            if not (rest.startswith(before) and rest.endswith(behind)):
+            rest = _between(separator.join(names[start:stop]), *self.splat)
+            if rest is None:
                 return None
-            if len(rest) < len(before) + len(behind):
-                return None
-            rest = rest[len(before) : len(rest) - len(behind)]
-            captures[SPLAT] = rest + end if rest and not behind and not self.after else rest
+            is_last = not self.splat[1] and not self.after
+            captures[SPLAT] = rest + end if rest and is_last else rest
         return captures
 
     def sample(self) -> SitePath:
@@ -147,6 +144,17 @@ class Pattern:
         names += [name.sample() for name in self.after]
         directory = not names or not names[-1]
         return SitePath(tuple(name for name in names if name), directory)
+
+
+def _between(text: bytes, before: bytes, behind: bytes) -> bytes | None:
+    """Return what of ``text`` is between ``before`` and ``behind``, ``None`` if not both are there.
+
+    They must not overlap: ``a*a`` does not match ``a``.
+    """
+    if not (text.startswith(before) and text.endswith(behind)):
+        return None
+    stop = len(text) - len(behind)
+    return text[len(before) : stop] if stop >= len(before) else None
 
 
 def names_of(path: SitePath, dialect: Dialect) -> tuple[bytes, ...]:

@@ -7,7 +7,7 @@ understood by half would do something that nobody has asked for.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from .path import SitePath
@@ -27,6 +27,7 @@ __all__ = [
     "is_rules_file",
     "lines_of",
     "octets",
+    "printable",
     "suggestion",
     "where",
 ]
@@ -41,6 +42,9 @@ RULES_FILES = (b"_redirects", b"_headers")
 
 MOST_PROBLEMS = 100
 """Problems of one source that are told one by one; of the others only the number is."""
+
+LONGEST_TEXT = 500
+"""Characters of a problem's text; what is quoted in it may be a whole line."""
 
 MOST_CHARACTERS = 1 << 20
 """Characters of a file of rules; a longer one is not read at all."""
@@ -156,7 +160,7 @@ class Report:
     def add(self, problem: Problem) -> None:
         """Note ``problem``."""
         if len(self._problems) < MOST_PROBLEMS:
-            self._problems.append(problem)
+            self._problems.append(replace(problem, text=printable(problem.text)))
         else:
             self._untold.append(problem.severity)
 
@@ -193,6 +197,13 @@ def octets(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise Mistake(f"{text!r} is not text") from None
+
+
+def printable(text: str) -> str:
+    """Return ``text`` short, and without what could move a terminal's cursor: it quotes a file."""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

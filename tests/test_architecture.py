@@ -63,6 +63,7 @@ CORE = frozenset(
         "contextlib",
         "dataclasses",
         "datetime.datetime",
+        "difflib.get_close_matches",
         "hashlib.blake2s",
         "hashlib.sha256",
         "heapq.merge",

@@ -14,7 +14,7 @@ from urllib.parse import quote_from_bytes
 
 from .response import Refused
 
-__all__ = ["SitePath", "escape_query", "is_hidden", "resolve"]
+__all__ = ["SitePath", "decode", "escape_query", "is_hidden", "resolve"]
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _OCTET = {b"%02x" % n: bytes((n,)) for n in range(256)}
@@ -51,13 +51,17 @@ def resolve(raw: bytes) -> SitePath | None:
     """
     names = raw.split(b"/")[1:]
     if b"%" in raw:
-        names = [_decode(name) for name in names]
+        names = [decode(name) for name in names]
         if any(b"/" in name for name in names):
             return None
     return _without_dot_segments(names)
 
 
-def _decode(name: bytes) -> bytes:
+def decode(name: bytes) -> bytes:
+    """Return ``name``, a segment or a part of one, with its escapes undone.
+
+    Raises `Refused` as `resolve` does; who asks for anything but a literal of a rule wants that.
+    """
     decoded = _ESCAPE.sub(_octet, name)
     if b"\0" in decoded:
         raise Refused(400, "The path contains a NUL.")

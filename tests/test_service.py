@@ -38,8 +38,9 @@ QUANTITIES = {
 }  # fmt: skip
 EVERY_OPTION = {
     *QUANTITIES,
-    "access-log", "backlog", "follow-symlinks", "hidden-files", "index", "listen", "mime-type",
-    "path", "plain-transport", "port", "proxy-from", "socket-option", "threads", "workers",
+    "access-log", "admin", "agent-check", "backlog", "follow-symlinks", "health-path",
+    "hidden-files", "index", "listen", "mime-type", "path", "plain-transport", "port",
+    "proxy-from", "socket-option", "threads", "unready-status", "workers",
 }  # fmt: skip
 
 

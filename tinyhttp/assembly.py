@@ -13,17 +13,20 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from .core.request import Limits
 from .options import CannotStart, Options
 from .server.access_log import AccessLog, open_log
+from .server.board import Slot
 from .server.disk import Disk
 from .server.inheriting import Borrowing, Inheriting
 from .server.listening import EveryAddress, Preparing, remove_stale
 from .server.server import Server, Timeouts
 from .site.site import Capacity
+from .watching import Watching
 
 __all__ = [
     "backlog_of",
     "description",
     "make_endpoints",
     "make_server",
+    "make_watching",
     "name_of",
     "open_access_log",
 ]
@@ -33,7 +36,9 @@ _UNIX = re.compile(r"unix:(?:address=)?((?:[^:\\]|\\.)*)")
 _BACKLOG = re.compile(r":backlog=([0-9]{1,9})(?![0-9])")
 
 
-def make_server(reactor: Any, options: Options, log: int | None = None) -> Server:
+def make_server(
+    reactor: Any, options: Options, watching: Watching | None = None, log: int | None = None
+) -> Server:
     """Return the server; ``log`` is the descriptor of its access log, if that is open already."""
     access_log = _access_log(reactor, options["access-log"], log)
     try:
@@ -64,9 +69,26 @@ def make_server(reactor: Any, options: Options, log: int | None = None) -> Serve
                 others=options["cache-misses"],
             ),
             access_log=access_log,
+            tally=None if watching is None else watching.tally,
+            pages=None if watching is None else watching.pages(options["health-path"] or None),
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+
+
+def make_watching(reactor: Any, options: Options, slot: Slot | None = None) -> Watching:
+    """Return what is shown to those who watch; with a ``slot``, of all processes."""
+    endpoints = {
+        name: _from_string(reactor, options[name]) if options[name] else None
+        for name in ("admin", "agent-check")
+    }
+    return Watching(
+        reactor,
+        admin=endpoints["admin"],
+        agent_check=endpoints["agent-check"],
+        unready=options["unready-status"],
+        slot=slot,
+    )
 
 
 # Where to listen.

@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .assembly import backlog_of, description, make_endpoints, make_server
+from .assembly import backlog_of, description, make_endpoints, make_server, make_watching
 from .core.networks import Networks
 from .options import GRACE, CannotStart, Options
 from .server.acceptor import Acceptor, obstacle, take_over
@@ -25,6 +25,7 @@ from .server.notify import Notifier
 from .server.proxy_gate import GateKeeper
 from .server.server import Server
 from .signals import take_signals
+from .watching import Watching
 
 __all__ = ["CannotStart", "FileService", "Options", "assemble", "makeService", "spoken_address"]
 
@@ -54,6 +55,7 @@ class FileService(Service):
         delay: float = 0,
         anew: Callable[[], "FileService"] | None = None,
         notifier: Notifier | None = None,
+        watching: Watching | None = None,
     ):
         self._reactor = reactor
         self._server = server
@@ -69,6 +71,8 @@ class FileService(Service):
         self._delay = delay
         self._anew = anew
         self._notifier = notifier
+        self._watching = watching or Watching(reactor)
+        self._watching.watch(server)
         self._listening = False
         self._started = False
         self._is_running = False
@@ -90,6 +94,7 @@ class FileService(Service):
         self._listening = True
         for name in self._endpoints:
             self._listen(name)
+        self._watching.listen(self._watched, self._failed)
         self._started = True
         if self._problem:
             raise CannotStart(self._problem)
@@ -110,6 +115,8 @@ class FileService(Service):
         return Deferred.fromCoroutine(self._drain())
 
     async def _drain(self) -> None:
+        if not self._patience:  # else another process goes on, and clients are wanted
+            self._watching.drain()
         self._server.announce_end()
         if self._delay and not self._patience:
             # Balancers that ask whether we are ready have so long to stop sending clients.
@@ -118,6 +125,7 @@ class FileService(Service):
         closed = [self._close(name) for name in [*self._ports]]
         ended = self._server.stop(self._grace, self._patience)
         await DeferredList([*closed, ended, *self._leaving])
+        await self._watching.stop()
         if self._notifier is not None:
             self._notifier.close()
 
@@ -171,6 +179,9 @@ class FileService(Service):
             acceptor.stop()
         return maybeDeferred(self._ports.pop(endpoint).stopListening)
 
+    def _watched(self, port: IListeningPort, option: str) -> None:
+        _log.info("{option} is at {address}", option=option, address=spoken_address(port))
+
     def _log_address(self, port: IListeningPort) -> None:
         _log.info("listening on {address}", address=spoken_address(port))
 
@@ -183,6 +194,7 @@ class FileService(Service):
         self._is_running = True
         for port in self._ports.values():
             self._log_address(port)
+        self._watching.begin()
         self._tell_ready()
         self.on_running()
 
@@ -216,6 +228,7 @@ class FileService(Service):
         server, factory = self._server, self._factory
         self._leaving = [each for each in self._leaving if not each.called]
         self._server, self._factory = other._server, other._factory
+        self._watching.watch(self._server)
         self._plain, self._backlog = other._plain, other._backlog
         self._grace, self._delay = other._grace, other._delay
         self._endpoints = other._endpoints
@@ -284,6 +297,7 @@ def assemble(
     reactor: Any,
     options: Options,
     endpoints: Mapping[str, IStreamServerEndpoint],
+    watching: Watching,
     *,
     log: int | None = None,
     anew: Callable[[], FileService] | None = None,
@@ -292,7 +306,7 @@ def assemble(
     """Return the service of one process; raise `CannotStart` if ``options`` can't be met."""
     return FileService(
         reactor,
-        make_server(reactor, options, log),
+        make_server(reactor, options, watching, log),
         endpoints,
         plain_transport=options["plain-transport"],
         backlog=options["backlog"],
@@ -301,6 +315,7 @@ def assemble(
         delay=options["shutdown-delay"],
         anew=anew,
         notifier=notifier,
+        watching=watching,
     )
 
 
@@ -315,12 +330,13 @@ def makeService(options: Options) -> Any:
 
         service: Any = Supervisor(reactor, options, endpoints, notifier)
     else:
+        watching = make_watching(reactor, options)
 
         def anew() -> FileService:
             now = options.again()
-            return assemble(reactor, now, make_endpoints(reactor, now))
+            return assemble(reactor, now, make_endpoints(reactor, now), watching)
 
-        service = assemble(reactor, options, endpoints, anew=anew, notifier=notifier)
+        service = assemble(reactor, options, endpoints, watching, anew=anew, notifier=notifier)
     if options["check"]:
         print("tinyhttp: everything is as it should be")
         raise SystemExit(0)

@@ -195,6 +195,20 @@ def file_name(said: str) -> str:
     return said
 
 
+def health_path(said: str) -> str:
+    """Return a path that requests can have, or nothing."""
+    if said and not re.fullmatch(r"/[\x21\x22\x24-\x3e\x40-\x7e]*", said):
+        raise ValueError("a path is wanted, such as /healthz")
+    return said
+
+
+def unready_status(said: str) -> int:
+    """Return the status by which a balancer knows that no clients are wanted."""
+    if said not in ("503", "404"):
+        raise ValueError("503 or 404 is wanted")
+    return int(said)
+
+
 def media_type(said: str) -> tuple[bytes, bytes]:
     """Return an extension, and the field value for it."""
     m = _MIME_TYPE.fullmatch(said)
@@ -314,6 +328,35 @@ SETTINGS: tuple[Setting, ...] = (
         "File to append a line per answer to; '-': standard output; 'none': nothing.",
         path="file",
         words=("-", "none"),
+    ),
+    # Who watches.
+    Setting(
+        "admin",
+        text,
+        "",
+        "Endpoint of /metrics, /livez and /readyz, such as tcp:9100:interface=127.0.0.1.",
+        hint="endpoint",
+    ),
+    Setting(
+        "agent-check",
+        text,
+        "",
+        "Endpoint at which HAProxy's agent-check hears whether clients are wanted.",
+        hint="endpoint",
+    ),
+    Setting(
+        "health-path",
+        health_path,
+        "",
+        "Path that is answered like /readyz on every port, such as /healthz.",
+        hint="path",
+    ),
+    Setting(
+        "unready-status",
+        unready_status,
+        "503",
+        "Status of /readyz and of the health path when no clients are wanted: 503 or 404.",
+        hint="503 or 404",
     ),
     # Times, sizes and memory.
     _quantity(

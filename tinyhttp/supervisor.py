@@ -17,15 +17,28 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .assembly import backlog_of, make_endpoints, make_server, open_access_log
+from .assembly import (
+    backlog_of,
+    make_endpoints,
+    make_server,
+    make_watching,
+    open_access_log,
+)
 from .options import CannotStart, Options
+from .server.board import Board, Slot, make_board
 from .server.listening import set_backlog
 from .server.notify import Notifier, without_notification
-from .server.workers import FIRST, Recipe, WorkerFailed, Workers, descriptors_of
+from .server.workers import FIRST, Recipe, Worker, WorkerFailed, Workers, descriptors_of
 from .service import reason_of, said_of, spoken_address
+from .settings import MOST_WORKERS
 from .signals import take_signals
+from .watching import Watching
 
-__all__ = ["Supervisor"]
+__all__ = ["SLOTS", "Supervisor", "name_process"]
+
+
+SLOTS = 1 + 2 * MOST_WORKERS
+"""On the board: ours, and those of workers, each of which may have a successor already."""
 
 
 class _Nobody(Factory):
@@ -59,6 +72,10 @@ class Supervisor(Service):
         self._log = open_access_log(options["access-log"])
         _check(reactor, options)
         self._workers = Workers(reactor, options["workers"], self._recipe)
+        self._workers.on_end = self._worker_ended
+        self._board: tuple[int, Board] | None = None
+        self._free_slots = list(range(SLOTS - 1, 0, -1))
+        self._watching = self._make_watching()
         self._problem = ""
         self._listening = self._stopping = False
 
@@ -73,6 +90,7 @@ class Supervisor(Service):
         self._listening = True
         for name in self._endpoints:
             self._listen(name)
+        self._watching.listen(self._watched, self._failed)
         missing = [name for name in self._endpoints if name not in self._ports]
         if missing and not self._problem:
             self._problem = f"{missing[0]} takes its time, which does not go with --workers"
@@ -95,7 +113,7 @@ class Supervisor(Service):
 
     async def _start(self) -> None:
         take_signals(self._reactor, end=self._end, reload=self.reload, rotate=self._rotate)
-        _name_process(f"tinyhttp: {self._options['workers']} workers for {self._options['path']}")
+        name_process(f"tinyhttp: {self._options['workers']} workers for {self._options['path']}")
         try:
             await self._workers.start()
         except WorkerFailed as error:
@@ -107,10 +125,12 @@ class Supervisor(Service):
         if not self._stopping:
             for port in self._ports.values():
                 _log.info("listening on {address}", address=spoken_address(port))
+            self._watching.begin()
             self._tell_ready()
 
     async def _stop(self) -> None:
         options = self._options
+        self._watching.drain()
         delay = options["shutdown-delay"]
         stopping = Deferred.fromCoroutine(self._workers.stop(options["grace"] + delay + KILL_AFTER))
         if delay and self._workers.pids:
@@ -118,6 +138,7 @@ class Supervisor(Service):
         for name in [*self._ports]:
             self._close(name)  # for the workers too: Twisted's ports shut their sockets down
         await stopping
+        await self._watching.stop()
         self._notifier.close()
 
     def _end(self) -> None:
@@ -131,6 +152,28 @@ class Supervisor(Service):
 
     def _tell_ready(self) -> None:
         self._notifier.ready(f"{self._options['workers']} workers answer requests")
+
+    # Who watches.
+
+    def _make_watching(self) -> Watching:
+        """Return what is shown of all workers together, by this process."""
+        options, slot = self._options, None
+        if options["admin"]:
+            descriptor = make_board(SLOTS)
+            self._board = descriptor, Board(descriptor, SLOTS)
+            slot = Slot(self._board[1], 0)
+        return make_watching(self._reactor, options, slot)
+
+    def _watched(self, port: IListeningPort, option: str) -> None:
+        _log.info("{option} is at {address}", option=option, address=spoken_address(port))
+
+    def _worker_ended(self, worker: Worker) -> None:
+        slot = worker.orders["slot"]
+        if slot and self._board is not None:
+            self._board[1].bury(slot)
+            self._free_slots.append(slot)
+        if self._watching.tally is not None:
+            self._watching.tally.restarts = self._workers.restarts
 
     # Ports.
 
@@ -165,12 +208,18 @@ class Supervisor(Service):
             "directory": self._options.directory,
             "descriptors": [FIRST + n for n in range(len(descriptors))],
             "log": None,
+            "board": None,
+            "slot": 0,
         }
         if self._log == 1:
             orders["log"] = 1
         elif self._log is not None:
             orders["log"] = FIRST + len(descriptors)
             descriptors.append(self._log)
+        if self._board is not None and self._free_slots:
+            orders["board"] = FIRST + len(descriptors)
+            orders["slot"] = self._free_slots.pop()
+            descriptors.append(self._board[0])
         return Recipe(
             command=(sys.executable, "-m", "tinyhttp.worker", _reactor_name(self._reactor)),
             # Modules come from where ours did, and never from the directory that is current, which
@@ -235,7 +284,7 @@ def _reactor_name(reactor: Any) -> str:
     return type(reactor).__module__
 
 
-def _name_process(title: str) -> None:
+def name_process(title: str) -> None:
     """Show ``title`` in lists of processes, if there is a library that can do that."""
     try:
         from setproctitle import setproctitle

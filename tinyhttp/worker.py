@@ -25,16 +25,22 @@ def main(reactor_name: str, number: str) -> None:
 
     from .assembly import make_endpoints
     from .options import Options
+    from .server.board import Board, Slot
     from .server.workers import READY
     from .service import assemble
-    from .supervisor import _name_process
+    from .supervisor import SLOTS, name_process
+    from .watching import Watching
 
-    _name_process(f"tinyhttp: worker {number}")
+    name_process(f"tinyhttp: worker {number}")
     globalLogBeginner.beginLoggingTo([_log_line], redirectStandardIO=False)
     options = Options(orders["directory"])
     options.parseOptions(orders["arguments"])
     endpoints = make_endpoints(reactor, options, orders["descriptors"])
-    service = assemble(reactor, options, endpoints, log=orders["log"])
+    slot = None
+    if orders["board"] is not None:
+        slot = Slot(Board(orders["board"], SLOTS), orders["slot"])
+    watching = Watching(reactor, unready=options["unready-status"], slot=slot)
+    service = assemble(reactor, options, endpoints, watching, log=orders["log"])
     service.on_running = lambda: _say_ready(READY)
     service.startService()
     _Superior(reactor, service)

@@ -63,8 +63,10 @@ class Worker(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, number: int, clock: Any):
+    def __init__(self, number: int, clock: Any, orders: Mapping[str, Any]):
         self.number = number
+        self.orders = orders
+        """What it was told in its first line."""
         self.is_ready = self.has_ended = self.is_leaving = False
         self.ready: Deferred[None] = Deferred()
         """Fires when it is ready; fails with `WorkerFailed` if it ends before."""
@@ -159,8 +161,8 @@ class Workers:
         self._rolling = False
         self.restarts = 0
         """How often a worker had to be replaced that nobody had told to end."""
-        self.on_end: Callable[[int], None] = lambda number: None
-        """Called with the number of each worker that has ended."""
+        self.on_end: Callable[[Worker], None] = lambda worker: None
+        """Called with each worker that has ended."""
 
     @property
     def pids(self) -> list[int]:
@@ -247,8 +249,8 @@ class Workers:
             place.retry = None
 
     def _spawn(self, place: _Place, *, in_charge: bool = True) -> Worker:
-        worker = Worker(place.number, self._reactor)
         recipe = self._recipe()
+        worker = Worker(place.number, self._reactor, recipe.orders)
         inherited = {FIRST + n: fd for n, fd in enumerate(recipe.descriptors)}
         self._reactor.spawnProcess(
             worker,
@@ -267,7 +269,7 @@ class Workers:
 
     def _ended(self, worker: Worker, place: _Place) -> None:
         self._living.discard(worker)
-        self.on_end(worker.number)
+        self.on_end(worker)
         if worker is place.worker and not worker.is_leaving and not self._stopping:
             self._replace_later(place, worker)
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor
@@ -20,13 +21,16 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
+from tinyhttp.core.forwarded import TrustedProxies
 from tinyhttp.core.request import HeadReader, Limits, Request
 from tinyhttp.core.request import parse as parse_head
 from tinyhttp.core.response import Response
 from tinyhttp.core.response import render_head as render_halves
 from tinyhttp.server.disk import Disk
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
+from tinyhttp.server.trace import Tracing
 
 NOW = 1_790_000_000.0
 """The time on the fake clock at the start of a test: a day in September 2026."""
@@ -297,6 +301,21 @@ def make_server(root: Path, reactor: FakeReactor | None = None, **options: Any) 
     reactor = reactor or FakeReactor()
     options.setdefault("threads", 0)
     return Server(root, reactor=reactor, clock=reactor.seconds, **options)
+
+
+def incoming(
+    host: str | None = "192.0.2.1",
+    trusted_proxies: TrustedProxies | None = None,
+    tracing: Tracing | None = None,
+) -> Incoming:
+    """Return what comes in from ``host`` (``None``: a UNIX socket), on a connection of no use."""
+    server: Any = SimpleNamespace(trusted_proxies=trusted_proxies, tracing=tracing)
+    result = Incoming(server)
+    result.transport = FakeTransport()
+    result.transport.peerAddr = (
+        UNIXAddress(None) if host is None else IPv4Address("TCP", host, 54321)
+    )
+    return result
 
 
 def make_disk(reactor: Any, threads: int) -> Disk:

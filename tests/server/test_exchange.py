@@ -18,7 +18,8 @@ from tests.support import (
     pass_time,
     write_tree,
 )
-from tinyhttp.core.request import noted_fields
+from tinyhttp.core.request import Head, noted_fields
+from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
 from tinyhttp.server.transfer import make_transfer
 
@@ -42,10 +43,19 @@ class Log:
     def __init__(self) -> None:
         self.told: list[tuple[bytes, bytes, int, int, Mapping[bytes, bytes]]] = []
 
+    wants: frozenset[str] = frozenset()
+
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
+        self,
+        connection: Connection,
+        head: Head | None,
+        line: bytes,
+        status: int,
+        octets: int,
+        shown: bytes,
     ) -> None:
-        self.told.append((client, line, status, octets, noted_fields(noted)))
+        noted = noted_fields(() if head is None else head.noted)
+        self.told.append((connection.client(), line, status, octets, noted))
 
     def close(self) -> Deferred[None]:
         return succeed(None)

@@ -31,6 +31,7 @@ from tinyhttp.core.request import Head, Limits, noted_fields
 from tinyhttp.core.resource import File, Missing, Representation
 from tinyhttp.server.exchange import Exchange
 from tinyhttp.server.memo import Memo, Remembered
+from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
 from tinyhttp.site.files import Found
 from tinyhttp.site.site import Capacity
@@ -148,10 +149,18 @@ class AnyonesLog:
     def __init__(self) -> None:
         self.told: list[tuple[bytes, int, int, bytes | None, bytes | None]] = []
 
+    wants: frozenset[str] = frozenset()
+
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
+        self,
+        connection: Connection,
+        head: Head | None,
+        line: bytes,
+        status: int,
+        octets: int,
+        shown: bytes,
     ) -> None:
-        fields = noted_fields(noted)
+        fields = noted_fields(() if head is None else head.noted)
         referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
         self.told.append((line, status, octets, referer, agent))
 
@@ -162,9 +171,9 @@ class AnyonesLog:
 class Log(AnyonesLog):
     """One for the one client of a `FakeTransport`."""
 
-    def answered(self, client: bytes, *about: Any) -> None:
-        assert client == b"192.0.2.1"
-        super().answered(client, *about)
+    def answered(self, connection: Connection, *about: Any) -> None:
+        assert connection.client() == b"192.0.2.1"
+        super().answered(connection, *about)
 
 
 def bodies(client: Client) -> list[bytes]:

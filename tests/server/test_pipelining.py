@@ -675,8 +675,10 @@ class Log:
     def __init__(self) -> None:
         self.told: list[tuple[bytes, int, int]] = []
 
+    wants: frozenset[str] = frozenset()
+
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
+        self, connection: Any, head: Any, line: bytes, status: int, octets: int, shown: bytes
     ) -> None:
         self.told.append((line, status, octets))
 

@@ -39,8 +39,10 @@ class Log:
     def __init__(self) -> None:
         self.clients: list[bytes] = []
 
-    def answered(self, client: bytes, *about: Any) -> None:
-        self.clients.append(client)
+    wants: frozenset[str] = frozenset()
+
+    def answered(self, connection: Any, *about: Any) -> None:
+        self.clients.append(connection.client())
 
 
 @pytest.fixture

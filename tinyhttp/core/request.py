@@ -8,6 +8,7 @@ next request would begin is doubtful as well. Nothing but `Refused` is raised fo
 """
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
@@ -89,7 +90,7 @@ _AUTHORITY = re.compile(
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(.*)")
 
 
-_IDLE, _DECISIVE, _NOTED = range(3)
+_IDLE, _DECISIVE, _NOTED, _FORWARDED, _NAMING = range(5)
 
 _MEANING = {
     **dict.fromkeys(
@@ -148,18 +149,32 @@ class Head(NamedTuple):
     answer, as long as the resource stays the same."""
     noted: tuple[bytes, ...]
     """Field lines that the log wants."""
+    forwarded: tuple[bytes, ...] = ()
+    """Field lines in which proxies tell where the request comes from."""
+    naming: tuple[bytes, ...] = ()
+    """Field lines that give the request an id."""
 
 
 class HeadReader:
     """Reads heads within ``limits``.
+
+    ``forwarded`` and ``naming`` are names, in lower case, of fields that are put aside as `Head`
+    says. They tell one request from the next, and so are never decisive.
 
     Most field lines are the same from one request to the next, so those that were found valid are
     remembered with what they mean to us: a look-up takes a tenth of the time of another check. A
     head of nothing but known fields is likely to come again as well, and remembered whole.
     """
 
-    def __init__(self, limits: Limits):
+    def __init__(
+        self, limits: Limits, *, forwarded: Iterable[bytes] = (), naming: Iterable[bytes] = ()
+    ):
         self._limits = limits
+        self._meaning = {
+            **_MEANING,
+            **dict.fromkeys(forwarded, _FORWARDED),
+            **dict.fromkeys(naming, _NAMING),
+        }
         self._lines: dict[bytes, int] = {}
         self._heads: dict[bytes, Head] = {}
 
@@ -188,6 +203,7 @@ class HeadReader:
             raise Refused(431, "There are too many header fields.")
         decisive = [lines.pop(0)]
         noted = []
+        aside: list[tuple[int, bytes]] = []
         meanings = self._lines
         new = len(head) > _KNOWN_HEAD
         for line in lines:
@@ -199,7 +215,9 @@ class HeadReader:
                 decisive.append(line)
             elif meaning == _NOTED:
                 noted.append(line)
-        result = Head(tuple(decisive), tuple(noted))
+            elif meaning:
+                aside.append((meaning, line))
+        result = _head(decisive, noted, aside)
         if not new:
             if len(self._heads) >= _KNOWN:
                 self._heads.clear()  # what is frequent is back within a few requests
@@ -208,12 +226,23 @@ class HeadReader:
 
     def _look_at(self, line: bytes) -> int:
         name, _ = field_line(line)
-        meaning = _MEANING.get(name, _IDLE)
+        meaning = self._meaning.get(name, _IDLE)
         if len(line) <= _KNOWN_LINE:
             if len(self._lines) >= _KNOWN:
                 self._lines.clear()
             self._lines[line] = meaning
         return meaning
+
+
+def _head(decisive: list[bytes], noted: list[bytes], aside: list[tuple[int, bytes]]) -> Head:
+    if not aside:
+        return Head(tuple(decisive), tuple(noted))
+    return Head(
+        tuple(decisive),
+        tuple(noted),
+        tuple(line for meaning, line in aside if meaning == _FORWARDED),
+        tuple(line for meaning, line in aside if meaning == _NAMING),
+    )
 
 
 def noted_fields(noted: tuple[bytes, ...]) -> dict[bytes, bytes]:

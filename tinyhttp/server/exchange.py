@@ -61,8 +61,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_connection", "_found_at", "_head", "_is_head", "_line", "_look_up", "_request"),
-        *("_server", "_status", "_transfer"),
+        *("_connection", "_found_at", "_head", "_is_head", "_is_logged", "_line", "_look_up"),
+        *("_request", "_server", "_shown", "_status", "_transfer"),
     )
 
     def __init__(
@@ -81,6 +81,8 @@ class Exchange:
         self._head = head
         self._request = request
         self._status = 0
+        self._is_logged = True
+        self._shown = b""  # the field lines of the response, but for the first two
         self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
         self._look_up: Deferred[Found] | None = None
         self._transfer: Transfer | None = None
@@ -111,12 +113,27 @@ class Exchange:
     def respond(self, response: Response) -> None:
         """Write ``response``; the connection hears of it when it is all written."""
         self._status = response.status
-        connection = self._connection
-        before_date, after_date = render_head(response, connection.connection_field(self._request))
-        head = before_date + self._server.date(self._server.now()) + after_date
+        self._is_logged = response.is_logged
+        trace = self._connection.trace
+        before_date, after_date = render_head(response, self._connection_field())
+        self._shown = after_date
+        date = self._server.date(self._server.now())
+        if trace is not None:
+            date += trace.field
+        head = before_date + date + after_date
         body = b"" if self._is_head else _in_memory(response.body)
-        self._remember(before_date, after_date, body)
+        if response.is_logged:
+            self._remember(before_date, after_date, body)
         self._send(head, body)
+
+    def _connection_field(self) -> bytes:
+        """Return the value of Connection (RFC 9112 section 9.3) in the answer."""
+        connection = self._connection
+        if self._server.draining:
+            connection.persistent = False
+        if not connection.persistent:
+            return b"close"
+        return b"keep-alive" if self._request is not None and self._request.old else b""
 
     def _send(self, head: bytes, body: Body) -> None:
         connection = self._connection
@@ -127,13 +144,13 @@ class Exchange:
         connection.flush()
         sent = begin(connection.transport, head, body)
         if pieces := rest(body, sent):
-            self.go_on(self._status, pieces, sent)
+            self.go_on(self._status, self._shown, pieces, sent)
         else:
             self._end(sent)
 
-    def go_on(self, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
+    def go_on(self, status: int, shown: bytes, pieces: Sequence[bytes | Span], sent: int) -> None:
         """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
-        self._status = status
+        self._status, self._shown = status, shown
         connection = self._connection
         self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
         self._transfer.sent = sent
@@ -243,8 +260,7 @@ class Exchange:
         self._connection.responded()
 
     def _write_log(self, octets: int) -> None:
-        if self._server.access_log is not None:
-            noted = () if self._head is None else self._head.noted
-            self._server.access_log.answered(
-                self._connection.client(), self._line, self._status, octets, noted
-            )
+        log = self._server.access_log
+        if log is not None and self._is_logged:
+            about = self._head, self._line, self._status, octets, self._shown
+            log.answered(self._connection, *about)

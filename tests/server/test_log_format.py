@@ -274,6 +274,7 @@ def test_json() -> None:
         "referer": "http://a/",
         "agent": 'a "b" c\\',
         "host": "example.com:80",
+        "scheme": "http",
         "tls": None,
         "request_id": "abc-1",
         "worker": 3,

@@ -58,13 +58,13 @@ _KNOWN_OCTETS = 512
 _PORT = rb"(?::[0-9]{1,5})?"
 _ADDRESS = re.compile(
     rb"([0-9]{1,3}(?:\.[0-9]{1,3}){3})" + _PORT  # IPv4
-    + rb"|\[([0-9A-Fa-f:.]{2,45})\]" + _PORT
+    + rb"|\[([0-9A-Fa-f]*:[0-9A-Fa-f:.]{1,44})\]" + _PORT
     + rb"|([0-9A-Fa-f:.]{2,45})"  # IPv6, bare: then no port can be told apart
 )  # fmt: skip
 
 # RFC 7239 section 6: an address, IPv6 in brackets; the port may be hidden behind a name.
 _NODE = re.compile(
-    rb"(?:([0-9]{1,3}(?:\.[0-9]{1,3}){3})|\[([0-9A-Fa-f:.]{2,45})\])"
+    rb"(?:([0-9]{1,3}(?:\.[0-9]{1,3}){3})|\[([0-9A-Fa-f]*:[0-9A-Fa-f:.]{1,44})\])"
     rb"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._\-]+))?"
 )
 

@@ -88,6 +88,9 @@ def fields(worker: int | None = None) -> dict[str, Field]:
         "referer": Field(lambda a: _noted(a, b"referer")),
         "agent": Field(lambda a: _noted(a, b"user-agent")),
         "host": Field(_host),
+        "scheme": Field(
+            lambda a: b"https" if a.connection.is_secure(a.head) else b"http", is_ours=True
+        ),
         "tls": Field(lambda a: tls_version(a.connection.transport), is_ours=True),
         "request_id": Field(
             lambda a: (a.connection.trace and a.connection.trace.request_id) or None

@@ -7,7 +7,6 @@ the line, end a quoted string, or pass for another field.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.request import Head, noted_fields
@@ -23,7 +22,7 @@ MAX_FIELD = 4096
 
 JSON_FIELDS = (
     *("time", "address", "peer", "method", "target", "version", "status", "bytes", "duration"),
-    *("coding", "referer", "agent", "host", "tls", "request_id", "worker"),
+    *("coding", "referer", "agent", "host", "scheme", "tls", "request_id", "worker"),
 )
 
 _SAID = 1024
@@ -211,6 +210,8 @@ def _from_string(form: str, known: Mapping[str, Field], clock: Callable[[], floa
 
 
 def _unknown(name: str, known: Mapping[str, Field]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 (wanted by a mistake alone)
+
     close = get_close_matches(name, known, 1)
     hint = f"{{{close[0]}}} is meant, perhaps" if close else f"there are {', '.join(known)}"
     return f"no field is called {name!r}; {hint}"

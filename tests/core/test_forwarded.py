@@ -28,7 +28,7 @@ def origin(
     proxies = TrustedProxies(networks, said_by)
     first, second = (proxies.origin(peer, lines) for _ in range(2))
     assert first == second
-    return tuple(first)
+    return first.address, first.secure
 
 
 @pytest.mark.parametrize(

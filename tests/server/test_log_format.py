@@ -16,6 +16,7 @@ from tinyhttp.server.log_format import (
     JSON_FIELDS,
     Combined,
     Format,
+    Formatted,
     combined,
     make_format,
 )
@@ -403,6 +404,60 @@ def test_the_clock_may_run_backwards() -> None:
 )
 def test_times(when: float, expected: str) -> None:
     assert made("{time}", when=when) == expected
+
+
+# Of these, too, what is made of the head alone is remembered.
+
+
+@pytest.mark.parametrize("form", ["json", '{target} "{agent}" {host} {status} {address}'])
+@pytest.mark.parametrize(
+    "other",
+    [
+        Head((b"GET /b HTTP/1.1", *BROWSER.decisive[1:]), BROWSER.noted),
+        Head((BROWSER.decisive[0], b"Host: example.org"), BROWSER.noted),
+        Head(BROWSER.decisive, (b"User-Agent: another",)),
+        None,
+    ],
+    ids=["line", "host", "agent", "no head"],
+)
+def test_another_head_makes_another_line(form: str, other: Head | None) -> None:
+    wanted = make_format(form, clock=lambda: NOW)
+    told = [
+        wanted.line(incoming(), head, head.decisive[0] if head else b"x", 200, 5, b"")
+        for head in (BROWSER, other) * 2
+    ]
+    assert told[0] == told[2] != told[1] == told[3]
+    fresh = make_format(form, clock=lambda: NOW)
+    line = b"x" if other is None else other.decisive[0]
+    assert fresh.line(incoming(), other, line, 200, 5, b"") == told[1]
+
+
+def test_what_is_not_of_the_head_is_said_anew() -> None:
+    wanted = make_format("{target} {status} {bytes} {coding} {address} {time}", clock=lambda: NOW)
+    line = BROWSER.decisive[0]
+    assert wanted.line(incoming(), BROWSER, line, 200, 5, GZIP).startswith(b"/a?b 200 5 gzip 192.")
+    assert wanted.line(incoming("::7"), BROWSER, line, 206, 6, b"").startswith(b"/a?b 206 6 - ::7 ")
+
+
+def test_percent_signs_are_what_they_are() -> None:
+    head = Head((b"GET /%s%d%% HTTP/1.1",), (b"User-Agent: %(x)s",))
+    for _ in range(2):
+        assert made('%s {target} "{agent}" {status}', head) == '%s /%s%d%% "%(x)s" 206'
+
+
+def test_what_is_remembered_of_other_formats_is_bounded() -> None:
+    form = make_format("{target} {status}", clock=lambda: NOW)
+    assert isinstance(form, Formatted)
+    most = 0
+    for number in range(3000):
+        line = b"GET /%d HTTP/1.1" % number
+        assert form.line(incoming(), Head((line,), ()), line, 404, 14, b"") == b"/%d 404\n" % number
+        most = max(most, len(form._said))
+    assert most == 1024
+    before = dict(form._said)
+    for head in (None, Head((b"x", b"Host: " + b"x" * 1024), ()), Head((b"x",), (b"y" * 1024,))):
+        form.line(incoming(), head, b"x" if head else b"x" * 1025, 404, 14, b"")
+    assert form._said == before
 
 
 # What a client may send anywhere.

@@ -217,7 +217,9 @@ class HeadReader:
                 noted.append(line)
             elif meaning:
                 aside.append((meaning, line))
-        result = _head(decisive, noted, aside)
+        result = Head(tuple(decisive), tuple(noted))
+        if aside:
+            result = _with_aside(result, aside)
         if not new:
             if len(self._heads) >= _KNOWN:
                 self._heads.clear()  # what is frequent is back within a few requests
@@ -234,14 +236,10 @@ class HeadReader:
         return meaning
 
 
-def _head(decisive: list[bytes], noted: list[bytes], aside: list[tuple[int, bytes]]) -> Head:
-    if not aside:
-        return Head(tuple(decisive), tuple(noted))
-    return Head(
-        tuple(decisive),
-        tuple(noted),
-        tuple(line for meaning, line in aside if meaning == _FORWARDED),
-        tuple(line for meaning, line in aside if meaning == _NAMING),
+def _with_aside(head: Head, aside: list[tuple[int, bytes]]) -> Head:
+    return head._replace(
+        forwarded=tuple(line for meaning, line in aside if meaning == _FORWARDED),
+        naming=tuple(line for meaning, line in aside if meaning == _NAMING),
     )
 
 

@@ -50,6 +50,8 @@ class Field(NamedTuple):
     is_number: bool = False
     is_ours: bool = False
     """Whether it is free of anything that would have to be escaped."""
+    is_of_head: bool = False
+    """Whether request line, decisive and noted field lines alone decide it."""
 
 
 class EachSecond:
@@ -78,16 +80,16 @@ def fields(worker: int | None = None) -> dict[str, Field]:
         "common_time": Field(lambda a: common(a.when), is_ours=True),
         "address": Field(lambda a: a.connection.client(a.head)),
         "peer": Field(lambda a: a.connection.peer()),
-        "method": Field(lambda a: _words(a.line)[0]),
-        "target": Field(lambda a: _words(a.line)[1]),
-        "version": Field(lambda a: _words(a.line)[2]),
+        "method": Field(lambda a: _words(a.line)[0], is_of_head=True),
+        "target": Field(lambda a: _words(a.line)[1], is_of_head=True),
+        "version": Field(lambda a: _words(a.line)[2], is_of_head=True),
         "status": Field(lambda a: b"%d" % a.status, is_number=True),
         "bytes": Field(lambda a: b"%d" % a.octets, is_number=True),
         "duration": Field(_duration, is_number=True),
         "coding": Field(_coding),
-        "referer": Field(lambda a: _noted(a, b"referer")),
-        "agent": Field(lambda a: _noted(a, b"user-agent")),
-        "host": Field(_host),
+        "referer": Field(lambda a: _noted(a, b"referer"), is_of_head=True),
+        "agent": Field(lambda a: _noted(a, b"user-agent"), is_of_head=True),
+        "host": Field(_host, is_of_head=True),
         "scheme": Field(
             lambda a: b"https" if a.connection.is_secure(a.head) else b"http", is_ours=True
         ),

@@ -7,7 +7,7 @@ the line, end a quoted string, or pass for another field.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..core.request import Head, noted_fields
 from .log_fields import Answered, Field, fields, format_timestamp
@@ -33,7 +33,7 @@ _SAID_LENGTH = 1024
 # Whatever could end a line, a quoted string or a terminal's patience.
 _UNSAFE = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -132,19 +132,25 @@ class Combined:
         return said
 
 
-class Formatted:
-    """A format of our own: ``template`` with a ``%s`` for each of the ``named`` values."""
+class Value(NamedTuple):
+    """A field as a format writes it."""
 
-    def __init__(
-        self,
-        template: bytes,
-        named: Sequence[tuple[str, Callable[[Answered], bytes]]],
-        clock: Callable[[], float],
-    ):
-        self.wants = frozenset(name for name, _ in named)
+    name: str
+    write: Callable[[Answered], bytes]
+    is_of_head: bool
+    """See `Field.is_of_head`."""
+
+
+class Formatted:
+    """A format that is made of ``pieces``, texts and values, one behind the other."""
+
+    def __init__(self, pieces: Sequence[bytes | Value], clock: Callable[[], float]):
+        values = [piece for piece in pieces if isinstance(piece, Value)]
+        self.wants = frozenset(value.name for value in values)
         self._clock = clock
-        self._template = template
-        self._values = [value for _, value in named]
+        self._pieces = pieces
+        self._values = [value.write for value in values if not value.is_of_head]
+        self._said: dict[tuple[bytes, tuple[object, ...]], bytes] = {}
 
     def line(
         self,
@@ -157,13 +163,36 @@ class Formatted:
     ) -> bytes:
         """See `Format.line`."""
         answered = Answered(connection, head, line, status, octets, shown, self._clock())
-        return self._template % tuple([value(answered) for value in self._values])
+        about = line, () if head is None else head[:2]
+        said = self._said.get(about) or self._say(answered, about)
+        return said % tuple([write(answered) for write in self._values])
+
+    def _say(self, answered: Answered, about: tuple[bytes, tuple[Any, ...]]) -> bytes:
+        """Return what all lines about equal heads share, with a ``%s`` for the rest of them."""
+        said = b"".join(self._fixed(piece, answered) for piece in self._pieces)
+        line, lines = about
+        if len(line) + sum(len(each) for some in lines for each in some) <= _SAID_LENGTH:
+            if len(self._said) >= _SAID:
+                self._said.clear()
+            self._said[about] = said
+        return said
+
+    @staticmethod
+    def _fixed(piece: bytes | Value, answered: Answered) -> bytes:
+        if isinstance(piece, Value):
+            if not piece.is_of_head:
+                return b"%s"
+            piece = piece.write(answered)
+        return piece.replace(b"%", b"%%")
 
 
 def _json(known: Mapping[str, Field], clock: Callable[[], float]) -> Formatted:
-    members = [b'"%s":%%s' % name.encode() for name in JSON_FIELDS]
-    named = [(name, _as_json(known[name])) for name in JSON_FIELDS]
-    return Formatted(b"{" + b",".join(members) + b"}\n", named, clock)
+    pieces: list[bytes | Value] = []
+    for name in JSON_FIELDS:
+        field = known[name]
+        pieces.append(b'%s"%s":' % (b"," if pieces else b"{", name.encode()))
+        pieces.append(Value(name, _as_json(field), field.is_of_head))
+    return Formatted([*pieces, b"}\n"], clock)
 
 
 def _as_json(field: Field) -> Callable[[Answered], bytes]:
@@ -185,28 +214,24 @@ def _as_json(field: Field) -> Callable[[Answered], bytes]:
 
 
 def _from_string(form: str, known: Mapping[str, Field], clock: Callable[[], float]) -> Formatted:
-    template = ""
-    named = []
-    quoted = False
-    position = 0
-    for m in _BRACES.finditer(form):
-        text = form[position : m.start()]
-        template += text.replace("%", "%%")
-        quoted ^= text.count('"') % 2 == 1
-        position = m.end()
-        if m[0] in ("{{", "}}"):
-            template += m[0][0]
-            continue
-        if m[1] is None:
-            raise ValueError(f"{form!r}: {m[0]!r} stands alone; {{{{ and }}}} write braces")
-        if m[1] not in known:
-            raise ValueError(f"{form!r}: {_unknown(m[1], known)}")
-        template += "%s"
-        named.append((m[1], _as_text(known[m[1]], quoted=quoted)))
-    template += form[position:].replace("%", "%%")
-    if _CONTROL.search(template):
+    if _CONTROL.search(form):
         raise ValueError(f"{form!r}: a line can't hold control characters other than tabs")
-    return Formatted(template.encode() + b"\n", named, clock)
+    pieces: list[bytes | Value] = []
+    quoted = False
+    for m in _PIECE.finditer(form):
+        text, name = m[0], m[1]
+        if name is not None:
+            if name not in known:
+                raise ValueError(f"{form!r}: {_unknown(name, known)}")
+            write = _as_text(known[name], quoted=quoted)
+            pieces.append(Value(name, write, known[name].is_of_head))
+        elif text in ("{", "}"):
+            raise ValueError(f"{form!r}: {text!r} stands alone; {{{{ and }}}} write braces")
+        else:
+            quoted ^= text.count('"') % 2 == 1
+            text = text[:1] if text in ("{{", "}}") else text
+            pieces.append(text.encode("utf-8", "surrogateescape"))
+    return Formatted([*pieces, b"\n"], clock)
 
 
 def _unknown(name: str, known: Mapping[str, Field]) -> str:

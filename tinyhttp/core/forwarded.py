@@ -22,7 +22,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from .fields import TOKEN, elements
-from .networks import Networks, plain
+from .networks import Address, Networks, plain
 from .request import field_line
 
 __all__ = [
@@ -134,12 +134,13 @@ class TrustedProxies:
         return origin
 
     def _find(self, peer: bytes, lines: tuple[bytes, ...]) -> Origin:
-        origin = Origin(peer, False)
-        for address, secure in self._walk(lines):
-            origin = Origin(address or origin.address, secure)
-            if address is None or not self.trusts(address):
+        last: Address | None = None
+        secure = False
+        for address, secure in self._walk(lines):  # noqa: B007 (what was said last counts)
+            last = address or last
+            if address is None or not self._networks.hold(address):
                 break
-        return origin
+        return Origin(peer if last is None else str(last).encode(), secure)
 
 
 def request_id(lines: Iterable[bytes]) -> bytes | None:
@@ -160,7 +161,7 @@ def _values(lines: Iterable[bytes], name: bytes) -> bytes:
     return b",".join(value for found, value in fields if found == name)
 
 
-def _walk_x_forwarded(lines: Iterable[bytes]) -> Iterator[tuple[bytes | None, bool]]:
+def _walk_x_forwarded(lines: Iterable[bytes]) -> Iterator[tuple[Address | None, bool]]:
     """Give, from the right, each address and whether what came from it was https.
 
     ``None`` stands for an element that is no address: whoever has added it is the last of whom
@@ -178,7 +179,7 @@ def _walk_x_forwarded(lines: Iterable[bytes]) -> Iterator[tuple[bytes | None, bo
         yield _address(_ADDRESS.fullmatch(addresses[-number])), secure
 
 
-def _walk_forwarded(lines: Iterable[bytes]) -> Iterator[tuple[bytes | None, bool]]:
+def _walk_forwarded(lines: Iterable[bytes]) -> Iterator[tuple[Address | None, bool]]:
     """Give, from the right, what each element of Forwarded says, as `_walk_x_forwarded` does."""
     for element in _elements_from_right(_values(lines, b"forwarded")):
         pairs = _pairs(element)
@@ -222,12 +223,12 @@ def _pairs(element: bytes) -> dict[bytes, bytes] | None:
     return pairs
 
 
-def _address(m: re.Match[bytes] | None) -> bytes | None:
-    """Return the address among the groups of ``m`` in its usual form; ``None`` if it is none."""
+def _address(m: re.Match[bytes] | None) -> Address | None:
+    """Return the address among the groups of ``m``; ``None`` if it is none."""
     if m is None:
         return None
     text = next(filter(None, m.groups()), b"").decode()
     try:
-        return str(plain(ip_address(text))).encode()
+        return plain(ip_address(text))
     except ValueError:
         return None

@@ -51,11 +51,12 @@ class Incoming(Protocol):
     def is_secure(self, head: Head | None) -> bool:
         """Return whether the client has sent the request ``head`` by https.
 
-        If it came through a trusted proxy, then to that.
+        To a trusted proxy that says how it got it, if there is one; else to us.
         """
         proxies = self.server.trusted_proxies
-        if proxies is not None and head is not None and proxies.trusts(self.peer()):
-            return proxies.origin(self.peer(), head.forwarded).secure
+        told = () if head is None else head.forwarded
+        if proxies is not None and told and proxies.trusts(self.peer()):
+            return proxies.origin(self.peer(), told).secure
         return tls_version(self.transport) is not None
 
     def begin_trace(self, head: Head | None) -> None:

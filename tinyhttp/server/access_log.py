@@ -1,9 +1,9 @@
 """A line per answer.
 
 Floor: server. What it says is the format's affair, and where it goes the destination's. Here lines
-are gathered and written once a second, in a thread of the log's own, so that
-a full disk, a slow one or a pipe that nobody reads costs log lines and never a response. What is
-lost is counted and told to the ordinary log.
+are gathered and written once a second, in a thread of the log's own, so that a full disk, a slow
+one or a pipe that nobody reads costs log lines and never a response. What is lost is counted and
+told to the ordinary log.
 """
 
 import os
@@ -32,13 +32,14 @@ BUFFER = 1024 * 1024
 """Octets that wait for a write under way; lines beyond are lost."""
 PATIENCE = 5.0
 """Seconds that the last write may take."""
+
 _log = Logger()
 
 
 class AccessLog:
-    """Writes a line per answer to ``destination``; a descriptor stands for its `LogFile`.
+    """Writes a line per answer to ``destination``.
 
-    ``disk`` should run one call at a time, so that lines stay in order. ``clock`` gives epoch
+    A descriptor, and the ``path`` that it was opened by, stand for their `LogFile`. ``disk`` should run one call at a time, so that lines stay in order. ``clock`` gives epoch
     seconds. ``form`` is as in `make_format`, which raises ``ValueError``; ``worker`` is the number
     of this process among several.
     """

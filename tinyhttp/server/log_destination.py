@@ -105,10 +105,9 @@ class Syslog:
     are in the form that the daemons there expect, which is that of RFC 3164 without time and host:
     section 4.3.2 has the receiver add them. Over the network they are in that of RFC 5424.
 
-    If the daemon was started anew it is found again. One that takes nothing for so long
-    costs the rest of the lines at hand. What UDP loses on the way nobody can count.
-
-    Raises ``OSError`` if there is nothing at ``address``.
+    If the daemon was started anew it is found again. One that takes nothing for ``timeout`` seconds
+    costs the rest of the lines at hand. What UDP loses on the way nobody can count. ``clock`` gives
+    epoch seconds. Raises ``OSError`` if there is nothing at ``address``.
     """
 
     def __init__(

@@ -39,9 +39,10 @@ _log = Logger()
 class AccessLog:
     """Writes a line per answer to ``destination``.
 
-    A descriptor, and the ``path`` that it was opened by, stand for their `LogFile`. ``disk`` should run one call at a time, so that lines stay in order. ``clock`` gives epoch
-    seconds. ``form`` is as in `make_format`, which raises ``ValueError``; ``worker`` is the number
-    of this process among several.
+    A descriptor, and the ``path`` that it was opened by, stand for their `LogFile`. ``disk`` should
+    run one call at a time, so that lines stay in order. ``clock`` gives epoch seconds. ``form`` is
+    as in `make_format`, which raises ``ValueError``; ``worker`` is the number of this process among
+    several.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.task import Clock
@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
 from tinyhttp.core.forwarded import TrustedProxies
-from tinyhttp.core.request import HeadReader, Limits, Request
+from tinyhttp.core.request import Head, HeadReader, Limits, Request
 from tinyhttp.core.request import parse as parse_head
 from tinyhttp.core.response import Response
 from tinyhttp.core.response import render_head as render_halves
@@ -316,6 +316,35 @@ def incoming(
         UNIXAddress(None) if host is None else IPv4Address("TCP", host, 54321)
     )
     return result
+
+
+class FakeLog:
+    """An access log that is told, and writes nothing down; whoever inherits it notes something."""
+
+    wants: frozenset[str] = frozenset()
+
+    def line(
+        self,
+        connection: Incoming,
+        head: Head | None,
+        line: bytes,
+        status: int,
+        octets: int,
+        shown: bytes,
+    ) -> bytes:
+        self.answered(connection, head, line, status, octets)
+        return b""
+
+    def answered(
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
+    ) -> None:
+        """Note an answer."""
+
+    def add(self, line: bytes) -> None:
+        pass
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
 
 
 def make_disk(reactor: Any, threads: int) -> Disk:

@@ -123,7 +123,7 @@ def test_the_time_in_brackets_is_that_of_the_clock(
 ) -> None:
     """Made once a second."""
     for _ in range(3):
-        log.answered(incoming(), None, b"b", 200, 1)
+        log.add(log.line(incoming(), None, b"b", 200, 1, b""))
         reactor.advance(0.75)
     assert log.close().called
     assert path.read_bytes().splitlines() == [
@@ -136,7 +136,7 @@ def test_the_time_in_brackets_is_that_of_the_clock(
 def test_the_clock_is_the_systems_unless_told_otherwise(reactor: FakeReactor, path: Path) -> None:
     log = AccessLog(reactor, make_disk(reactor, 0), os.open(path, os.O_WRONLY | os.O_CREAT))
     before = format_timestamp(int(time.time()))
-    log.answered(incoming(), None, b"b", 200, 1)
+    log.add(log.line(incoming(), None, b"b", 200, 1, b""))
     after = format_timestamp(int(time.time()))
     assert log.close().called
     stamp = path.read_bytes().partition(b"[")[2].partition(b"]")[0]

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
 
 from tests.support import (
     Client,
+    FakeLog,
     FakeReactor,
     FakeTransport,
     HeldDisk,
@@ -19,7 +19,7 @@ from tests.support import (
     write_tree,
 )
 from tinyhttp.core.request import Head, noted_fields
-from tinyhttp.server.protocol import Connection
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.server import Server
 from tinyhttp.server.transfer import make_transfer
 
@@ -37,28 +37,17 @@ def reactor() -> FakeReactor:
     return FakeReactor()
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
 
     def __init__(self) -> None:
         self.told: list[tuple[bytes, bytes, int, int, Mapping[bytes, bytes]]] = []
 
-    wants: frozenset[str] = frozenset()
-
     def answered(
-        self,
-        connection: Connection,
-        head: Head | None,
-        line: bytes,
-        status: int,
-        octets: int,
-        shown: bytes,
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
     ) -> None:
         noted = noted_fields(() if head is None else head.noted)
         self.told.append((connection.client(), line, status, octets, noted))
-
-    def close(self) -> Deferred[None]:
-        return succeed(None)
 
     @property
     def lines(self) -> list[tuple[bytes, int, int]]:

@@ -9,20 +9,15 @@ told to the ordinary log.
 import os
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.request import Head
 from .disk import Disk
 from .log_destination import Destination, LinesLost, LogFile, open_log
 from .log_format import make_format
-
-if TYPE_CHECKING:
-    from .incoming import Incoming
 
 __all__ = ["AccessLog", "open_log"]
 
@@ -37,7 +32,7 @@ _log = Logger()
 
 
 class AccessLog:
-    """Writes a line per answer to ``destination``.
+    """Writes a line per answer to ``destination``: what `line` makes, and `add` takes.
 
     A descriptor, and the ``path`` that it was opened by, stand for their `LogFile`. ``disk`` should
     run one call at a time, so that lines stay in order. ``clock`` gives epoch seconds. ``form`` is
@@ -61,7 +56,8 @@ class AccessLog:
         """Names of the fields of its lines; none for the combined format."""
         self.lost = 0
         """Lines that could not be written."""
-        self._line = made.line
+        self.line = made.line
+        """Makes a line of what was answered; see `Format.line`."""
         self._said_so = False  # that the destination has lost track
         self._reactor = reactor
         self._disk = disk
@@ -76,22 +72,6 @@ class AccessLog:
         self._patience: IDelayedCall | None = None
         self._closed = False
         self._finished: Deferred[None] = Deferred()
-
-    def answered(
-        self,
-        connection: "Incoming",
-        head: Head | None,
-        line: bytes,
-        status: int,
-        octets: int,
-        shown: bytes = b"",
-    ) -> None:
-        """Log an answer on ``connection``, of whose body ``octets`` octets were sent.
-
-        ``head`` is that of the request, if it was read, ``line`` its first line, and ``shown`` the
-        field lines of the answer.
-        """
-        self.add(self._line(connection, head, line, status, octets, shown))
 
     def add(self, line: bytes) -> None:
         """Take ``line`` for the next write; count it as lost if too many are waiting."""

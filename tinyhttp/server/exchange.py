@@ -263,4 +263,4 @@ class Exchange:
         log = self._server.access_log
         if log is not None and self._is_logged:
             about = self._head, self._line, self._status, octets, self._shown
-            log.answered(self._connection, *about)
+            log.add(log.line(self._connection, *about))

@@ -191,7 +191,8 @@ class Connection(Incoming):
         if server.tracing is not None:
             self.trace = server.tracing.begin(self, head)
             date += self.trace.field
-        octets = answer.before_date + date + answer.after_date
+        after_date = answer.after_date
+        octets = answer.before_date + date + after_date
         if isinstance(body, bytes):
             self.send(octets, body)
             sent = len(body)
@@ -201,9 +202,9 @@ class Connection(Incoming):
             if pieces := rest(body, sent):
                 self._go_on(head, answer, pieces, sent)
                 return True
-        if server.access_log is not None:
-            line, shown = head.decisive[0], answer.after_date
-            server.access_log.answered(self, head, line, answer.status, sent, shown)
+        log = server.access_log
+        if log is not None:
+            log.add(log.line(self, head, head.decisive[0], answer.status, sent, after_date))
         if not answer.persistent:
             self._close()
         elif not self.is_full:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred, execute, succeed
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.task import Clock
@@ -20,13 +21,16 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
-from tinyhttp.core.request import HeadReader, Limits, Request
+from tinyhttp.core.forwarded import TrustedProxies
+from tinyhttp.core.request import Head, HeadReader, Limits, Request
 from tinyhttp.core.request import parse as parse_head
 from tinyhttp.core.response import Response
 from tinyhttp.core.response import render_head as render_halves
 from tinyhttp.server.disk import Disk
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
+from tinyhttp.server.trace import Tracing
 
 NOW = 1_790_000_000.0
 """The time on the fake clock at the start of a test: a day in September 2026."""
@@ -297,6 +301,51 @@ def make_server(root: Path, reactor: FakeReactor | None = None, **options: Any) 
     reactor = reactor or FakeReactor()
     options.setdefault("threads", 0)
     return Server(root, reactor=reactor, clock=reactor.seconds, **options)
+
+
+def incoming(
+    host: str | None = "192.0.2.1",
+    trusted_proxies: TrustedProxies | None = None,
+    tracing: Tracing | None = None,
+) -> Incoming:
+    """Return what comes in from ``host`` (``None``: a UNIX socket), on a connection of no use."""
+    server: Any = SimpleNamespace(trusted_proxies=trusted_proxies, tracing=tracing)
+    result = Incoming(server)
+    result.transport = FakeTransport()
+    result.transport.peerAddr = (
+        UNIXAddress(None) if host is None else IPv4Address("TCP", host, 54321)
+    )
+    return result
+
+
+class FakeLog:
+    """An access log that is told, and writes nothing down; whoever inherits it notes something."""
+
+    wants: frozenset[str] = frozenset()
+    lost = 0
+
+    def line(
+        self,
+        connection: Incoming,
+        head: Head | None,
+        line: bytes,
+        status: int,
+        octets: int,
+        shown: bytes,
+    ) -> bytes:
+        self.answered(connection, head, line, status, octets)
+        return b""
+
+    def answered(
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
+    ) -> None:
+        """Note an answer."""
+
+    def add(self, line: bytes) -> None:
+        pass
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
 
 
 def make_disk(reactor: Any, threads: int) -> Disk:

@@ -38,9 +38,10 @@ QUANTITIES = {
 }  # fmt: skip
 EVERY_OPTION = {
     *QUANTITIES,
-    "access-log", "admin", "agent-check", "backlog", "follow-symlinks", "health-path",
-    "hidden-files", "index", "listen", "mime-type", "path", "plain-transport", "port",
-    "proxy-from", "socket-option", "threads", "unready-status", "workers",
+    "access-log", "access-log-format", "admin", "agent-check", "backlog", "follow-symlinks",
+    "forwarded-by", "health-path", "hidden-files", "index", "listen", "mime-type", "path",
+    "plain-transport", "port", "proxy-from", "request-id", "socket-option", "threads",
+    "trusted-proxy", "unready-status", "workers",
 }  # fmt: skip
 
 
@@ -393,7 +394,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_with_a_value_can_be_completed() -> None:
-    flags = {"hidden-files", "follow-symlinks", "plain-transport"}
+    flags = {each.name for each in SETTINGS if each.flag}
     assert set(Options.compData.optActions) == EVERY_OPTION - flags | {"config"}
     assert set(Options.compData.multiUse) == {each.name for each in SETTINGS if each.several}
 

@@ -3,20 +3,22 @@
 Whatever can't be had raises `CannotStart`, with a line that names the option.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from .core.forwarded import TrustedProxies
+from .core.networks import Networks
 from .core.request import Limits
 from .options import CannotStart, Options
-from .server.access_log import AccessLog, open_log
+from .server.access_log import AccessLog
 from .server.board import Slot
 from .server.disk import Disk
 from .server.inheriting import Borrowing, Inheriting
 from .server.listening import EveryAddress, Preparing, remove_stale
+from .server.log_destination import LogFile, open_destination, open_log
 from .server.server import Server, Timeouts
 from .site.site import Capacity
 from .watching import Watching
@@ -37,10 +39,17 @@ _BACKLOG = re.compile(r":backlog=([0-9]{1,9})(?![0-9])")
 
 
 def make_server(
-    reactor: Any, options: Options, watching: Watching | None = None, log: int | None = None
+    reactor: Any,
+    options: Options,
+    watching: Watching | None = None,
+    log: int | None = None,
+    worker: int | None = None,
 ) -> Server:
-    """Return the server; ``log`` is the descriptor of its access log, if that is open already."""
-    access_log = _access_log(reactor, options["access-log"], log)
+    """Return the server; ``log`` is the descriptor of its access log, if that is open already.
+
+    ``worker`` is the number of this process, if it is one of several.
+    """
+    access_log = _access_log(reactor, options, log, worker)
     try:
         return Server(
             options["path"],
@@ -69,11 +78,18 @@ def make_server(
                 others=options["cache-misses"],
             ),
             access_log=access_log,
+            trusted_proxies=_trusted_proxies(options),
+            request_id=options["request-id"],
             tally=None if watching is None else watching.tally,
             pages=None if watching is None else watching.pages(options["health-path"] or None),
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+
+
+def _trusted_proxies(options: Options) -> TrustedProxies | None:
+    networks = Networks(options["trusted-proxy"])
+    return TrustedProxies(networks, options["forwarded-by"]) if networks else None
 
 
 def make_watching(reactor: Any, options: Options, slot: Slot | None = None) -> Watching:
@@ -156,8 +172,8 @@ def _from_string(reactor: Any, wish: str) -> IStreamServerEndpoint:
 
 
 def open_access_log(destination: str) -> int | None:
-    """Return a descriptor for the lines, ``None`` if there are to be none."""
-    if destination == "none":
+    """Return a descriptor for the lines, ``None`` if they do not go to a file."""
+    if destination == "none" or destination.partition(":")[0] == "syslog":
         return None
     if destination == "-":
         return 1
@@ -167,13 +183,20 @@ def open_access_log(destination: str) -> int | None:
         raise CannotStart(f"--access-log {destination}: {error.strerror}") from None
 
 
-def _access_log(reactor: Any, destination: str, descriptor: int | None) -> AccessLog | None:
-    if descriptor is None:
-        descriptor = open_access_log(destination)
-    if descriptor is None:
+def _access_log(
+    reactor: Any, options: Options, descriptor: int | None, worker: int | None
+) -> AccessLog | None:
+    name = options["access-log"]
+    if name == "none":
         return None
-    path = None if destination == "-" else os.path.abspath(destination)  # a daemon goes elsewhere
-    return AccessLog(reactor, Disk(reactor, 1), descriptor, path=path)
+    try:
+        destination = open_destination(name) if descriptor is None else LogFile(descriptor, name)
+    except ValueError as error:
+        raise CannotStart(f"--access-log {error}") from None
+    except OSError as error:
+        raise CannotStart(f"--access-log {name}: {error.strerror or error}") from None
+    disk, form = Disk(reactor, 1), options["access-log-format"]
+    return AccessLog(reactor, disk, destination, form=form, worker=worker)
 
 
 def description(options: Mapping[str, Any]) -> str:
@@ -191,6 +214,8 @@ def description(options: Mapping[str, Any]) -> str:
         parts.append("hidden files: served")
     if options["proxy-from"]:
         parts.append(f"PROXY protocol from: {', '.join(options['proxy-from'])}")
+    if options["trusted-proxy"]:
+        parts.append(f"trusted proxies: {', '.join(options['trusted-proxy'])}")
     if options["follow-symlinks"]:
         parts.append("links out of the directory: followed")
     return "; ".join(parts)

@@ -123,7 +123,8 @@ class Options(usage.Options):
         for setting in SETTINGS:
             default = Given(setting.default_texts, f"--{setting.name}", self.directory)
             self[setting.name] = self.given.get(setting.name, default).value(setting)
-        self["proxy-from"] = [name for names in self["proxy-from"] for name in names]
+        for name in ("proxy-from", "trusted-proxy"):
+            self[name] = [network for networks in self[name] for network in networks]
         self["mime-types"] = dict(self["mime-type"])
         self["endpoints"] = list(self["listen"])
         if "listen" not in self.given or "port" in self.given:

@@ -300,13 +300,14 @@ def assemble(
     watching: Watching,
     *,
     log: int | None = None,
+    worker: int | None = None,
     anew: Callable[[], FileService] | None = None,
     notifier: Notifier | None = None,
 ) -> FileService:
     """Return the service of one process; raise `CannotStart` if ``options`` can't be met."""
     return FileService(
         reactor,
-        make_server(reactor, options, watching, log),
+        make_server(reactor, options, watching, log, worker),
         endpoints,
         plain_transport=options["plain-transport"],
         backlog=options["backlog"],

@@ -15,6 +15,7 @@ from .core.media_types import with_charset
 from .core.networks import Networks
 from .core.request import Limits
 from .server.listening import BACKLOG
+from .server.log_format import make_format
 from .server.server import Timeouts
 from .server.socket_options import read_option
 from .site.site import Capacity
@@ -209,6 +210,22 @@ def unready_status(said: str) -> int:
     return int(said)
 
 
+def log_format(said: str) -> str:
+    """Return the format of the access log, checked."""
+    try:
+        make_format(said, clock=float)
+    except ValueError as error:
+        raise ValueError(str(error).partition(": ")[2] or str(error)) from None
+    return said
+
+
+def forwarded_by(said: str) -> str:
+    """Return which fields trusted proxies set."""
+    if said not in ("x-forwarded", "forwarded"):
+        raise ValueError("x-forwarded or forwarded is wanted")
+    return said
+
+
 def media_type(said: str) -> tuple[bytes, bytes]:
     """Return an extension, and the field value for it."""
     m = _MIME_TYPE.fullmatch(said)
@@ -325,9 +342,35 @@ SETTINGS: tuple[Setting, ...] = (
         "access-log",
         text,
         "-",
-        "File to append a line per answer to; '-': standard output; 'none': nothing.",
+        "File to append a line per answer to; '-': standard output; 'none': nothing; or "
+        "syslog, syslog:/PATH, syslog:HOST[:PORT].",
         path="file",
-        words=("-", "none"),
+        words=("-", "none", "syslog"),
+    ),
+    Setting(
+        "access-log-format",
+        log_format,
+        "combined",
+        "combined, json, or a text with fields, such as '{address} {time} {status}'.",
+        hint="format",
+    ),
+    _flag("request-id", "Answer with X-Request-ID: a trusted proxy's, or one of our own."),
+    Setting(
+        "trusted-proxy",
+        networks,
+        "",
+        "Believe what proxies of these networks say of the client: CIDR,... or unix. May be "
+        "repeated.",
+        several=True,
+        hint="networks",
+    ),
+    Setting(
+        "forwarded-by",
+        forwarded_by,
+        "x-forwarded",
+        "Fields in which trusted proxies say it: x-forwarded (X-Forwarded-For and -Proto), or "
+        "forwarded.",
+        hint="x-forwarded or forwarded",
     ),
     # Who watches.
     Setting(

@@ -40,7 +40,7 @@ def main(reactor_name: str, number: str) -> None:
     if orders["board"] is not None:
         slot = Slot(Board(orders["board"], SLOTS), orders["slot"])
     watching = Watching(reactor, unready=options["unready-status"], slot=slot)
-    service = assemble(reactor, options, endpoints, watching, log=orders["log"])
+    service = assemble(reactor, options, endpoints, watching, log=orders["log"], worker=int(number))
     service.on_running = lambda: _say_ready(READY)
     service.startService()
     _Superior(reactor, service)

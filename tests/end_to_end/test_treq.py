@@ -40,6 +40,7 @@ from tests.support import OLD, get, read_answers, write_tree
 from tinyhttp import Server
 from tinyhttp.server.access_log import AccessLog
 from tinyhttp.server.disk import Disk
+from tinyhttp.server.log_destination import open_destination
 
 from .processes import PATIENCE, same
 from .waiting import asynchronous
@@ -432,9 +433,13 @@ async def test_tls(
     certificate: Path,
     reactor: Any,
     site: Path,
+    tmp_path: Path,
     listening: Listening,
 ) -> None:
-    port = await listening.listen(Server(site, reactor=reactor), endpoint(reactor, certificate))
+    destination = open_destination(str(tmp_path / "access.log"))
+    log = AccessLog(reactor, Disk(reactor, 0), destination, form="{tls} {scheme} {status}")
+    server = Server(site, reactor=reactor, access_log=log)
+    port = await listening.listen(server, endpoint(reactor, certificate))
     trust = trustRootFromCertificates([Certificate.loadPEM(certificate.read_bytes())])
     client = listening.client(contextFactory=BrowserLikePolicyForHTTPS(trust))
     response = await client.get(url(port, scheme="https"))
@@ -449,6 +454,9 @@ async def test_tls(
     # With an end to the connection that the client can tell from one that was cut.
     response = await client.get(url(port, "/large.bin", "https"), headers={"Connection": "close"})
     assert same(await response.content(), LARGE)
+    log.write_now()
+    lines = (tmp_path / "access.log").read_text().splitlines()
+    assert lines[:3] == ["TLSv1.3 https 200", "TLSv1.3 https 200", "TLSv1.3 https 206"]
 
 
 # The end.

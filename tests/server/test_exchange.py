@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
 
 from tests.support import (
     Client,
+    FakeLog,
     FakeReactor,
     FakeTransport,
     HeldDisk,
@@ -18,7 +18,8 @@ from tests.support import (
     pass_time,
     write_tree,
 )
-from tinyhttp.core.request import noted_fields
+from tinyhttp.core.request import Head, noted_fields
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.server import Server
 from tinyhttp.server.transfer import make_transfer
 
@@ -36,19 +37,17 @@ def reactor() -> FakeReactor:
     return FakeReactor()
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
 
     def __init__(self) -> None:
         self.told: list[tuple[bytes, bytes, int, int, Mapping[bytes, bytes]]] = []
 
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
     ) -> None:
-        self.told.append((client, line, status, octets, noted_fields(noted)))
-
-    def close(self) -> Deferred[None]:
-        return succeed(None)
+        noted = noted_fields(() if head is None else head.noted)
+        self.told.append((connection.client(), line, status, octets, noted))
 
     @property
     def lines(self) -> list[tuple[bytes, int, int]]:

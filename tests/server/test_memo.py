@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs
 
 from tests.support import (
@@ -17,6 +16,7 @@ from tests.support import (
     OLD,
     Answer,
     Client,
+    FakeLog,
     FakeReactor,
     HeldDisk,
     get,
@@ -30,6 +30,7 @@ from tinyhttp.core.path import SitePath
 from tinyhttp.core.request import Head, Limits, noted_fields
 from tinyhttp.core.resource import File, Missing, Representation
 from tinyhttp.server.exchange import Exchange
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.memo import Memo, Remembered
 from tinyhttp.server.server import Server
 from tinyhttp.site.files import Found
@@ -142,29 +143,26 @@ def ordinary(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return lines
 
 
-class AnyonesLog:
+class AnyonesLog(FakeLog):
     """An access log in memory, with what it is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[bytes, int, int, bytes | None, bytes | None]] = []
 
     def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
     ) -> None:
-        fields = noted_fields(noted)
+        fields = noted_fields(() if head is None else head.noted)
         referer, agent = fields.get(b"referer"), fields.get(b"user-agent")
         self.told.append((line, status, octets, referer, agent))
-
-    def close(self) -> Deferred[None]:
-        return succeed(None)
 
 
 class Log(AnyonesLog):
     """One for the one client of a `FakeTransport`."""
 
-    def answered(self, client: bytes, *about: Any) -> None:
-        assert client == b"192.0.2.1"
-        super().answered(client, *about)
+    def answered(self, connection: Incoming, *about: Any) -> None:
+        assert connection.client() == b"192.0.2.1"
+        super().answered(connection, *about)
 
 
 def bodies(client: Client) -> list[bytes]:

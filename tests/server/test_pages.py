@@ -1,32 +1,29 @@
 """Paths that functions answer, on a server of files too: health before all."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from twisted.logger import capturedLogs
 
-from tests.support import NOW, Client, FakeReactor, get, make_server, write_tree
-from tinyhttp.core.request import Request
+from tests.support import NOW, Client, FakeLog, FakeReactor, get, make_server, write_tree
+from tinyhttp.core.request import Head, Request
 from tinyhttp.core.response import Response
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.pages import Health
 from tinyhttp.server.server import Server
 from tinyhttp.server.tally import Tally
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
-
-    lost = 0
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
 
-    def answered(self, client: bytes, line: bytes, *about: Any) -> None:
+    def answered(
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
+    ) -> None:
         self.lines.append(line)
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.fixture

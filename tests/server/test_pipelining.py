@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import main, tcp
-from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from tests.support import (
     Client,
+    FakeLog,
     FakeReactor,
     FakeTransport,
     HeldDisk,
@@ -669,19 +669,14 @@ def test_a_peer_that_goes_while_it_is_answered(root: Path, stack: ExitStack, kin
 # Each is logged as itself.
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
 
     def __init__(self) -> None:
         self.told: list[tuple[bytes, int, int]] = []
 
-    def answered(
-        self, client: bytes, line: bytes, status: int, octets: int, noted: tuple[bytes, ...]
-    ) -> None:
+    def answered(self, connection: Any, head: Any, line: bytes, status: int, octets: int) -> None:
         self.told.append((line, status, octets))
-
-    def close(self) -> Deferred[None]:
-        return succeed(None)
 
 
 def test_each_is_logged_in_order_with_its_octets(root: Path) -> None:

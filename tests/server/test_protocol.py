@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -506,7 +507,8 @@ def test_an_exception_behind_the_response(
     root: Path, monkeypatch: pytest.MonkeyPatch, events: list[LogEvent]
 ) -> None:
     """A second response would be taken for part of the first one."""
-    server = make_server(root, access_log=object())  # which can't be written to
+    log = SimpleNamespace(wants=frozenset())  # which can't be written to
+    server = make_server(root, access_log=log)
     client = Client(server).send(get("/a.txt") + get("/b.txt"))
     assert bodies(client) == [b"a"]
     assert client.transport.closed

@@ -17,7 +17,15 @@ from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from tests.core.test_proxy_header import HEADERS, LOCAL, PROXY, TCP4, binary, tcp4
-from tests.support import FakeReactor, FakeTransport, get, make_server, read_answers, write_tree
+from tests.support import (
+    FakeLog,
+    FakeReactor,
+    FakeTransport,
+    get,
+    make_server,
+    read_answers,
+    write_tree,
+)
 from tinyhttp.core.networks import Networks
 from tinyhttp.core.proxy_header import End
 from tinyhttp.server.acceptor import take_over
@@ -34,14 +42,14 @@ TEXT = b"PROXY TCP4 198.51.100.7 192.0.2.9 4711 80\r\n"
 BIG = bytes(range(256)) * 2000
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
 
     def __init__(self) -> None:
         self.clients: list[bytes] = []
 
-    def answered(self, client: bytes, *about: Any) -> None:
-        self.clients.append(client)
+    def answered(self, connection: Any, *about: Any) -> None:
+        self.clients.append(connection.client())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import Client, FakeReactor, HeldDisk, get, make_server, write_tree
+from tests.support import Client, FakeLog, FakeReactor, HeldDisk, get, make_server, write_tree
 from tinyhttp.core.request import Limits
 from tinyhttp.server.server import Server
 from tinyhttp.server.tally import (
@@ -296,11 +296,8 @@ def test_refusals_that_others_count_are_not_counted_twice(server: Server) -> Non
 
 
 def test_lines_lost(root: Path) -> None:
-    class Log:
+    class Log(FakeLog):
         lost = 3
-
-        def answered(self, *about: object) -> None:
-            pass
 
     assert column(make_server(root, tally=Tally(), access_log=Log()), "lines_lost") == [3]
 

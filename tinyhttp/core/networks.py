@@ -5,8 +5,11 @@ Floor: core (pure).
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeAlias
 
-__all__ = ["UNIX", "Networks"]
+__all__ = ["UNIX", "Address", "Networks", "plain"]
+
+Address: TypeAlias = IPv4Address | IPv6Address
 
 UNIX = "unix"
 """Stands among networks for whoever connects to a UNIX socket."""
@@ -29,16 +32,20 @@ class Networks:
         if host is None:
             return self._unix
         try:
-            address = _plain(ip_address(host))
+            address = plain(ip_address(host))
         except ValueError:
             return False
+        return self.hold(address)
+
+    def hold(self, address: Address) -> bool:
+        """Return whether ``address``, a `plain` one, is one of them."""
         return any(address in network for network in self._networks)
 
     def __bool__(self) -> bool:
         return self._unix or bool(self._networks)
 
 
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def plain(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 socket shows as ``::ffff:192.0.2.1``."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:

@@ -8,7 +8,7 @@ next request would begin is doubtful as well. Nothing but `Refused` is raised fo
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
@@ -90,7 +90,7 @@ _AUTHORITY = re.compile(
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(.*)")
 
 
-_IDLE, _DECISIVE, _NOTED = range(3)
+_IDLE, _DECISIVE, _NOTED, _FORWARDED, _NAMING = range(5)
 
 _MEANING = {
     **dict.fromkeys(
@@ -149,19 +149,38 @@ class Head(NamedTuple):
     answer, as long as the resource stays the same."""
     noted: tuple[bytes, ...]
     """Field lines that the log wants."""
+    forwarded: tuple[bytes, ...] = ()
+    """Field lines in which proxies tell where the request comes from."""
+    naming: tuple[bytes, ...] = ()
+    """Field lines that give the request an id."""
 
 
 class HeadReader:
     """Reads heads within ``limits``; ``also`` are fields, in lower case, that decide as well.
+
+    ``forwarded`` and ``naming`` are names, in lower case, of fields that are put aside as `Head`
+    says. They tell one request from the next, and so are never decisive.
 
     Most field lines are the same from one request to the next, so those that were found valid are
     remembered with what they mean to us: a look-up takes a tenth of the time of another check. A
     head of nothing but known fields is likely to come again as well, and remembered whole.
     """
 
-    def __init__(self, limits: Limits, also: Sequence[bytes] = ()):
+    def __init__(
+        self,
+        limits: Limits,
+        also: Iterable[bytes] = (),
+        *,
+        forwarded: Iterable[bytes] = (),
+        naming: Iterable[bytes] = (),
+    ):
         self._limits = limits
-        self._meanings = {**_MEANING, **dict.fromkeys(also, _DECISIVE)}
+        self._meanings = {
+            **_MEANING,
+            **dict.fromkeys(also, _DECISIVE),
+            **dict.fromkeys(forwarded, _FORWARDED),
+            **dict.fromkeys(naming, _NAMING),
+        }
         self._lines: dict[bytes, int] = {}
         self._heads: dict[bytes, Head] = {}
 
@@ -190,6 +209,7 @@ class HeadReader:
             raise Refused(431, "There are too many header fields.")
         decisive = [lines.pop(0)]
         noted = []
+        aside: list[tuple[int, bytes]] = []
         meanings = self._lines
         new = len(head) > _KNOWN_HEAD
         for line in lines:
@@ -201,7 +221,11 @@ class HeadReader:
                 decisive.append(line)
             elif meaning == _NOTED:
                 noted.append(line)
+            elif meaning:
+                aside.append((meaning, line))
         result = Head(tuple(decisive), tuple(noted))
+        if aside:
+            result = _with_aside(result, aside)
         if not new:
             if len(self._heads) >= _KNOWN:
                 self._heads.clear()  # what is frequent is back within a few requests
@@ -216,6 +240,13 @@ class HeadReader:
                 self._lines.clear()
             self._lines[line] = meaning
         return meaning
+
+
+def _with_aside(head: Head, aside: list[tuple[int, bytes]]) -> Head:
+    return head._replace(
+        forwarded=tuple(line for meaning, line in aside if meaning == _FORWARDED),
+        naming=tuple(line for meaning, line in aside if meaning == _NAMING),
+    )
 
 
 def noted_fields(noted: tuple[bytes, ...]) -> dict[bytes, bytes]:

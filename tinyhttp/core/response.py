@@ -63,6 +63,8 @@ class Response:
     body: Body = b""
     length: int | None = 0
     """Content-Length in octets; ``None`` where none may be sent (204, 304)."""
+    is_logged: bool = True
+    """Whether the access log hears of it. What it does not hear of is not remembered either."""
 
 
 class Refused(Exception):  # noqa: N818 (it is an answer, not a failure of ours)

@@ -13,7 +13,15 @@ from typing import Any
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.protocols.policies import ProtocolWrapper
 
-__all__ = ["can_half_close", "octets_acknowledged", "send_at_once"]
+from ..core.forwarded import UNIX_PEER
+
+__all__ = [
+    "can_half_close",
+    "octets_acknowledged",
+    "peer_address",
+    "send_at_once",
+    "tls_version",
+]
 
 # struct tcp_info, linux/tcp.h: 8 octets, 24 of __u32, 2 of __u64, then tcpi_bytes_acked.
 _BYTES_ACKED = struct.Struct("120xQ")
@@ -68,3 +76,18 @@ def send_at_once(transport: Any) -> None:
     set_no_delay = getattr(transport, "setTcpNoDelay", None)
     if set_no_delay is not None and not getattr(transport, "sends_at_once", False):
         set_no_delay(True)
+
+
+def peer_address(transport: Any) -> bytes:
+    """Return the IP address at the other end of ``transport``, or `UNIX_PEER`."""
+    host = getattr(transport.getPeer(), "host", None)
+    if host is None:
+        return UNIX_PEER
+    return str(host).removeprefix("::ffff:").encode("ascii", "replace")
+
+
+def tls_version(transport: Any) -> bytes | None:
+    """Return which TLS is spoken over ``transport``, such as ``TLSv1.3``; ``None`` for none."""
+    get_handle = getattr(transport, "getHandle", None)
+    name = getattr(get_handle and get_handle(), "get_protocol_version_name", None)
+    return None if name is None else name().encode("ascii", "replace")

@@ -20,6 +20,7 @@ from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
 from ..site.residency import read_at_once
 from .memo import Remembered
+from .pages import Page
 from .tally import cell
 from .transfer import Gone, Transfer, begin, make_transfer, rest
 
@@ -62,8 +63,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_began", "_connection", "_found_at", "_head", "_is_head", "_is_page", "_line"),
-        *("_look_up", "_request", "_server", "_status", "_transfer"),
+        *("_began", "_connection", "_found_at", "_head", "_is_head", "_is_logged", "_line"),
+        *("_look_up", "_request", "_server", "_shown", "_status", "_transfer"),
     )
 
     def __init__(
@@ -82,10 +83,11 @@ class Exchange:
         self._head = head
         self._request = request
         self._status = 0
+        self._is_logged = True
+        self._shown = b""  # the field lines of the response, but for the first two
         self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
         self._look_up: Deferred[Found] | None = None
         self._transfer: Transfer | None = None
-        self._is_page = False  # nobody's visit, so it leaves no trace
         tally = self._server.tally
         self._began = 0.0 if tally is None else tally.clock()
 
@@ -96,10 +98,12 @@ class Exchange:
 
     def answer(self, request: Request) -> None:
         """Answer ``request``, now or when the disk has spoken."""
+        page = self._server.pages.get(request.path)
+        if page is not None:
+            self._show(page, request)
+            return
         try:
-            page = self._server.pages.get(request.path)
-            self._is_page = page is not None
-            response = check_method(request) if page is None else page(request)
+            response = check_method(request)
             if response is not None:
                 self.respond(response)
                 return
@@ -114,15 +118,39 @@ class Exchange:
         else:
             self._wait_for_disk(path)
 
+    def _show(self, page: Page, request: Request) -> None:
+        """Answer with one of our own pages: nobody's visit, so it leaves no trace."""
+        try:
+            response = page(request)
+        except Refused as refused:
+            response = refused.response()
+        response.is_logged = False
+        self.respond(response)
+
     def respond(self, response: Response) -> None:
         """Write ``response``; the connection hears of it when it is all written."""
         self._status = response.status
-        connection = self._connection
-        before_date, after_date = render_head(response, connection.connection_field(self._request))
-        head = before_date + self._server.date(self._server.now()) + after_date
+        self._is_logged = response.is_logged
+        trace = self._connection.trace
+        before_date, after_date = render_head(response, self._connection_field())
+        self._shown = after_date
+        date = self._server.date(self._server.now())
+        if trace is not None:
+            date += trace.field
+        head = before_date + date + after_date
         body = b"" if self._is_head else _in_memory(response.body)
-        self._remember(before_date, after_date, body)
+        if response.is_logged:
+            self._remember(before_date, after_date, body)
         self._send(head, body)
+
+    def _connection_field(self) -> bytes:
+        """Return the value of Connection (RFC 9112 section 9.3) in the answer."""
+        connection = self._connection
+        if self._server.draining:
+            connection.persistent = False
+        if not connection.persistent:
+            return b"close"
+        return b"keep-alive" if self._request is not None and self._request.old else b""
 
     def _send(self, head: bytes, body: Body) -> None:
         connection = self._connection
@@ -134,14 +162,14 @@ class Exchange:
         connection.flush()
         sent = begin(connection.transport, head, body)
         if pieces := rest(body, sent):
-            self.go_on(self._status, pieces, sent)
+            self.go_on(self._status, self._shown, pieces, sent)
         else:
             self._count(sent, by_sendfile=sent)
             self._end(sent)
 
-    def go_on(self, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
+    def go_on(self, status: int, shown: bytes, pieces: Sequence[bytes | Span], sent: int) -> None:
         """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
-        self._status = status
+        self._status, self._shown = status, shown
         connection = self._connection
         self._count(sent, by_sendfile=sent)
         self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
@@ -257,7 +285,7 @@ class Exchange:
 
     def _note(self, octets: int) -> None:
         """Leave a trace of the answer, of whose body ``octets`` were sent."""
-        if self._is_page:
+        if not self._is_logged:
             return
         if self._server.tally is not None:
             self._server.tally.answered(self._line, self._status, self._began)
@@ -265,13 +293,12 @@ class Exchange:
 
     def _count(self, octets: int, by_sendfile: int = 0) -> None:
         tally = self._server.tally
-        if tally is not None and not self._is_page:
+        if tally is not None and self._is_logged:
             tally.octets += octets
             tally.by_sendfile += by_sendfile
 
     def _write_log(self, octets: int) -> None:
-        if self._server.access_log is not None:
-            noted = () if self._head is None else self._head.noted
-            self._server.access_log.answered(
-                self._connection.client(), self._line, self._status, octets, noted
-            )
+        log = self._server.access_log
+        if log is not None:
+            about = self._head, self._line, self._status, octets, self._shown
+            log.add(log.line(self._connection, *about))

@@ -14,10 +14,10 @@ on this page, and none is elsewhere.
 
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -28,7 +28,8 @@ from ..core.resource import Span
 from ..core.response import Refused
 from .any_transport import can_half_close, octets_acknowledged, send_at_once
 from .exchange import Exchange
-from .memo import is_closed
+from .incoming import Incoming
+from .memo import Remembered, is_closed
 from .transfer import begin, rest
 
 if TYPE_CHECKING:
@@ -56,13 +57,11 @@ _log = Logger()
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class Connection(Protocol):
+class Connection(Incoming):
     """One client's connection to ``server``."""
 
-    transport: Any  # ITCPTransport, IConsumer and IPushProducer in one
-
     def __init__(self, server: "Server"):
-        self.server = server
+        super().__init__(server)
         self.deadline = inf
         self.bucket = -1
         self.persistent = True
@@ -76,7 +75,6 @@ class Connection(Protocol):
         self._unsent: list[bytes] | None = None  # what `_advance` has gathered; None outside it
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
-        self._client = b""
         self._client_done = False  # it has shut down its side
         self._orderly = True  # nothing unread is left, so a plain close loses nothing
         self._head: Head | None = None
@@ -97,8 +95,11 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take ``data`` and answer as many requests as are complete."""
+        server = self.server
+        if server.tracing is not None:
+            self.arrived = server.tracing.now()
         if self._phase == _HEAD and not self._buffer and not self.is_full:
-            head = self.server.heads.read_whole(data)
+            head = server.heads.read_whole(data)
             if head is not None and self._repeat(head):
                 return
         if self._phase >= _CLOSING:
@@ -198,7 +199,11 @@ class Connection(Protocol):
             return False
         self._skipped_line = False
         self.persistent = persistent
-        octets = before_date + server.date(now) + after_date
+        date = server.date(now)
+        if server.tracing is not None:
+            self.trace = server.tracing.begin(self, head)
+            date += self.trace.field
+        octets = before_date + date + after_date
         tally = server.tally
         if isinstance(body, bytes):
             self.send(octets, body)
@@ -207,7 +212,7 @@ class Connection(Protocol):
             self.flush()
             sent = begin(self.transport, octets, body)
             if pieces := rest(body, sent):
-                self._go_on(head, status, pieces, sent)
+                self._go_on(head, answer, pieces, sent)
                 return True
             if tally is not None:
                 tally.by_sendfile += sent
@@ -215,20 +220,23 @@ class Connection(Protocol):
         if tally is not None:
             tally.repeats[cell] += 1
             tally.octets += sent
-        if server.access_log is not None:
-            server.access_log.answered(self.client(), head.decisive[0], status, sent, head.noted)
+        log = server.access_log
+        if log is not None:
+            log.add(log.line(self, head, head.decisive[0], status, sent, after_date))
         if not persistent:
             self._close()
         elif not self.is_full:
             self._wait_for_request()
         return True
 
-    def _go_on(self, head: Head, status: int, pieces: Sequence[bytes | Span], sent: int) -> None:
-        """Send the ``pieces`` that are left of an answer behind what was ``sent`` at once."""
+    def _go_on(
+        self, head: Head, answer: Remembered, pieces: Sequence[bytes | Span], sent: int
+    ) -> None:
+        """Send the ``pieces`` that are left of ``answer`` behind what was ``sent`` at once."""
         self._phase = _RESPONDING
         self._head = head
         self._exchange = Exchange(self, head.decisive[0], is_head=False, head=head)
-        self._exchange.go_on(status, pieces, sent)
+        self._exchange.go_on(answer.status, answer.after_date, pieces, sent)
 
     def _advance(self) -> None:
         """Go as far as what has arrived allows. Calls from within come back here, not deeper."""
@@ -278,6 +286,7 @@ class Connection(Protocol):
         if self._repeat(head):
             return True
         self._head = head
+        self.begin_trace(head)
         request = parse(head)
         self.persistent = self.persistent and request.persistent
         if request.body_length == 0:
@@ -359,6 +368,7 @@ class Connection(Protocol):
             line = self._head.decisive[0]
         else:
             line = bytes(self._buffer.split(b"\r\n", 1)[0])
+            self.begin_trace(None)
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
         self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
@@ -382,21 +392,6 @@ class Connection(Protocol):
             data = b"".join(self._unsent)
             self._unsent.clear()
             self.transport.write(data)
-
-    def connection_field(self, request: Request | None) -> bytes:
-        """Return the value of Connection (RFC 9112 section 9.3) in an answer to ``request``."""
-        if self.server.draining:
-            self.persistent = False
-        if not self.persistent:
-            return b"close"
-        return b"keep-alive" if request is not None and request.old else b""
-
-    def client(self) -> bytes:
-        """Return the client's address, for the log."""
-        if not self._client:
-            host = getattr(self.transport.getPeer(), "host", "unix:")
-            self._client = str(host).removeprefix("::ffff:").encode("ascii", "replace")
-        return self._client
 
     def responded(self) -> None:
         """A response is written: go on to the next request, or to the end."""

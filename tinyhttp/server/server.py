@@ -7,7 +7,7 @@ several of them can live in one process.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import time
+from time import perf_counter, time
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..core.fields import format_http_date
+from ..core.forwarded import TrustedProxies
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
 from ..site.files import Files, Found, NoFiles, hold, let_go
@@ -30,6 +31,7 @@ from .pages import Page
 from .poller import make_poller
 from .protocol import Connection
 from .tally import Tally
+from .trace import make_tracing
 
 __all__ = ["Server", "Timeouts"]
 
@@ -59,9 +61,11 @@ class Server(Factory):
 
     ``index``, ``hidden_files`` and ``media_types`` (extension to field value) are as in `Files`,
     ``follow_symlinks`` as in `Tree`. ``threads`` bounds the threads that wait for the disk; with 0
-    the reactor waits itself. ``clock`` gives epoch seconds. ``tally`` counts what is done, and
-    ``pages`` are paths that are answered without looking for a file. With ``None`` for ``root``
-    there are no files at all. Raises ``OSError`` if ``root`` can't be opened.
+    the reactor waits itself. What ``trusted_proxies`` say of a request's origin is believed. With
+    ``request_id`` every response has X-Request-ID. ``clock`` gives epoch seconds, ``stopwatch``
+    seconds from any beginning. ``tally`` counts what is done, and ``pages`` are paths that are
+    answered without looking for a file. With ``None`` for ``root`` there are no files at all.
+    Raises ``OSError`` if ``root`` can't be opened.
     """
 
     noisy = False
@@ -80,9 +84,12 @@ class Server(Factory):
         timeouts: Timeouts | None = None,
         capacity: Capacity | None = None,
         access_log: AccessLog | None = None,
+        trusted_proxies: TrustedProxies | None = None,
+        request_id: bool = False,
         clock: Callable[[], float] = time,
         tally: Tally | None = None,
         pages: Mapping[bytes, Page] | None = None,
+        stopwatch: Callable[[], float] = perf_counter,
     ):
         files: Files | NoFiles = NoFiles(clock)
         if root is not None:
@@ -97,13 +104,19 @@ class Server(Factory):
         self.disk = Disk(reactor, threads)
         self.deadlines = Deadlines(reactor)
         self.limits = limits or Limits()
-        self.heads = HeadReader(self.limits)
         self.timeouts = timeouts or Timeouts()
         self.access_log = access_log
         self.tally = tally
         self.pages = pages or {}
         self.look_ups = 0
         """How often something was looked up on the disk."""
+        self.trusted_proxies = trusted_proxies
+        self.tracing = make_tracing(access_log, trusted_proxies, request_id, stopwatch)
+        self.heads = HeadReader(
+            self.limits,
+            forwarded=() if trusted_proxies is None else trusted_proxies.fields,
+            naming=() if self.tracing is None else self.tracing.fields,
+        )
         self.now = clock
         self.draining = False
         self.memo = Memo()

@@ -23,6 +23,7 @@ REASONS = {
     206: b"Partial Content",
     301: b"Moved Permanently",
     304: b"Not Modified",
+    308: b"Permanent Redirect",
     400: b"Bad Request",
     403: b"Forbidden",
     404: b"Not Found",

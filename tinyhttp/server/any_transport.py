@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.protocols.policies import ProtocolWrapper
 
-__all__ = ["can_half_close", "octets_acknowledged", "send_at_once"]
+__all__ = ["can_half_close", "octets_acknowledged", "send_at_once", "tls_version"]
 
 # struct tcp_info, linux/tcp.h: 8 octets, 24 of __u32, 2 of __u64, then tcpi_bytes_acked.
 _BYTES_ACKED = struct.Struct("120xQ")
@@ -55,9 +55,11 @@ def octets_acknowledged(transport: Any) -> int | None:
 def can_half_close(transport: Any) -> bool:
     """Return whether ``transport`` can end its own side and go on reading the other's.
 
-    A wrapper can't, though it says so: TLS has to close by its own message, and none of Twisted's
-    tells that it was done.
+    A wrapper of Twisted's can't, though it says so: TLS has to close by its own message, and none
+    of them tells that it was done. A layer of ours can if the transport below it can.
     """
+    if (of_layer := getattr(transport, "can_half_close", None)) is not None:
+        return bool(of_layer)
     return IHalfCloseableDescriptor.providedBy(transport) and not isinstance(
         transport, ProtocolWrapper
     )
@@ -68,3 +70,12 @@ def send_at_once(transport: Any) -> None:
     set_no_delay = getattr(transport, "setTcpNoDelay", None)
     if set_no_delay is not None and not getattr(transport, "sends_at_once", False):
         set_no_delay(True)
+
+
+def tls_version(transport: Any) -> str | None:
+    """Return the version of TLS that ``transport`` is over, such as "TLSv1.3"; ``None`` without."""
+    get_handle = getattr(transport, "getHandle", None)
+    handle = None if get_handle is None else get_handle()
+    # Ours has an object of Python's ssl, Twisted's one of pyOpenSSL; others have a socket.
+    version = getattr(handle, "version", None) or getattr(handle, "get_protocol_version_name", None)
+    return None if version is None else version()

@@ -98,6 +98,8 @@ SERVER = frozenset(
         "collections",
         "dataclasses",
         "contextlib",
+        "cryptography",  # where it is needed alone: to read certificates
+        "datetime",
         "errno",
         "fcntl",
         "functools",
@@ -106,6 +108,8 @@ SERVER = frozenset(
         "re",
         "select",
         "socket",
+        "ssl",
+        "stat",
         "struct",
         "sys",
         "termios",

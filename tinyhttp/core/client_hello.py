@@ -1,4 +1,4 @@
-"""Whom does a TLS client want to talk to, and in which protocol?
+"""Whom a TLS client wants to talk to, and in which protocol.
 
 Floor: core (pure). RFC 8446 sections 4.1.2 and 5.1 (the message and its records), RFC 6066 section
 3 (the name of the server), RFC 7301 section 3.1 (protocols). Read before OpenSSL sees it, so that
@@ -70,7 +70,8 @@ def read_client_hello(data: bytes) -> ClientHello | None:
 
 
 def _read_message(message: bytes) -> ClientHello:
-    name, protocols = b"", ()
+    name = b""
+    protocols: tuple[bytes, ...] = ()
     try:
         position = _VERSION_AND_RANDOM
         for width in (1, 2, 1):  # session id, cipher suites, compression methods

@@ -1,4 +1,4 @@
-"""Where is the same thing to be had over TLS, and how is a client told to ask there only?
+"""Where the same thing is to be had over TLS, and how a client is told to ask only there.
 
 Floor: core (pure). RFC 9110 sections 7.2 and 15.4.9 (Host, 308), RFC 9112 section 3.2, RFC 6797
 (Strict-Transport-Security).

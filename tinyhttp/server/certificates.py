@@ -1,4 +1,4 @@
-"""Which certificate answers to which name, and is it still the one on the disk?
+"""Which certificate answers to which name, and whether it is still the one on the disk.
 
 Floor: server. A name is looked up in a dict. The files are looked at every few seconds, in a
 thread, and read again when they have changed; who connects from then on gets the new certificate,
@@ -157,12 +157,11 @@ class Certificates:
                         f"{each.pair.certificate} and {owner.pair.certificate} are both for "
                         f"{name.decode()}; {owner.pair.certificate} is shown"
                     )
-        for each in others:
-            if not each.names:
-                odd.append(
-                    f"{each.pair.certificate} is for no name in DNS, and never shown, as it is "
-                    "not the first"
-                )
+        odd += [
+            f"{each.pair.certificate} is for no name, and never shown, as it is not the first"
+            for each in others
+            if not each.names
+        ]
         self._default = default.context
         self._contexts = {name: owner.context for name, owner in owners.items()}
         for what in odd:
@@ -219,4 +218,6 @@ def _description(loaded: Loaded) -> str:
     names = ", ".join(name.decode() for name in loaded.names[:5]) or "no name in DNS"
     if len(loaded.names) > 5:
         names += f" and {len(loaded.names) - 5} more"
-    return f"{loaded.pair.certificate}: a certificate for {names}, until {date_of(loaded.not_after)}"
+    return (
+        f"{loaded.pair.certificate}: a certificate for {names}, until {date_of(loaded.not_after)}"
+    )

@@ -1,4 +1,4 @@
-"""Is this a certificate that can be shown, with the key that belongs to it, and for which names?
+"""Whether a certificate can be shown, with the key that belongs to it, and for which names.
 
 Floor: server. RFC 5280 (certificates), RFC 6125 section 6.4 and RFC 9525 (names). What the files
 say is checked with `cryptography`_, which is imported when the first file is read: who serves
@@ -89,15 +89,15 @@ def stamp_of(pair: KeyPair) -> Stamp:
     The inode tells a file that was put in the place of another by a change of links, as certbot
     and Kubernetes do it, even if size and time are the same.
     """
-    stamps = []
-    for file in pair.files:
-        try:
-            status = os.stat(file)
-        except OSError:
-            stamps.append(None)
-        else:
-            stamps.append((status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev))
-    return tuple(stamps)
+    return tuple(map(_stamp, pair.files))
+
+
+def _stamp(file: str) -> tuple[int, int, int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
 
 def load(pair: KeyPair, now: float) -> Loaded:
@@ -188,7 +188,9 @@ def _private_key(serialization: Any, file: str) -> Any:
             "'openssl pkey' makes one that is not"
         ) from None
     except Exception:  # ValueError, UnsupportedAlgorithm and what the parser makes of garbage
-        raise BadCertificate(f"{file}: the private key in it is damaged, or of no kind known") from None
+        raise BadCertificate(
+            f"{file}: the private key in it is damaged, or of no kind known"
+        ) from None
 
 
 def _check_key(serialization: Any, pair: KeyPair, key: Any, chain: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""How does a connection come to be over TLS?
+"""A layer of TLS between a transport and a connection.
 
 Floor: server. RFC 8446 (TLS 1.3), RFC 5246 (1.2), RFC 7301 (ALPN). A `Layer` is the protocol of a
 transport, ours or Twisted's, and the transport of a `Connection`. It reads the first message of the
@@ -54,10 +54,18 @@ class TLSFactory(Factory):
 
     noisy = False
 
-    def __init__(self, factory: Any, certificates: Certificates, deadlines: Deadlines):
+    def __init__(
+        self,
+        factory: Any,
+        certificates: Certificates,
+        deadlines: Deadlines,
+        timeout: float = HANDSHAKE,
+    ):
         self.factory = factory
         self.certificates = certificates
         self.deadlines = deadlines
+        self.timeout = timeout
+        """Seconds that a handshake may take."""
         self.waiting: set[Layer] = set()
         """The layers that have nothing above them yet, or never will."""
         self._told_at: float | None = None
@@ -75,7 +83,7 @@ class TLSFactory(Factory):
             layer.abortConnection()
         self.factory.doStop()
 
-    def buildProtocol(self, addr: IAddress | None) -> "Layer":
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # it provides IProtocol
         """Return a layer for a connection from ``addr``."""
         return Layer(self, addr)
 
@@ -126,17 +134,22 @@ class Layer:
         self.transport = transport
         send_at_once(transport)
         self._factory.waiting.add(self)
-        self._factory.deadlines.set(self, HANDSHAKE)
+        self._factory.deadlines.set(self, self._factory.timeout)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come, and pass on what it holds."""
-        if self._above is not None:
+        if self._ended:
+            if self._above is not None and self._tls is not None:
+                # It has closed, so it only counts what still comes. Nothing needs decrypting, and
+                # OpenSSL would take it amiss.
+                self._above.dataReceived(data)
+        elif self._above is not None:
             self._incoming.write(data)
             self._deliver()
         elif self._tls is not None:
             self._incoming.write(data)
             self._shake_hands()
-        elif not self._ended:
+        else:
             self._hello += data
             self._begin()
 
@@ -180,14 +193,12 @@ class Layer:
 
     def _open(self) -> None:
         self._leave()
-        above = self._factory.factory.buildProtocol(self._address)
-        if above is None:
+        self._above = self._factory.factory.buildProtocol(self._address)
+        if self._above is None:
             self.abortConnection()
             return
-        self._above = above
-        above.makeConnection(self)
-        if self._above is not None:
-            self._deliver()
+        self._above.makeConnection(self)
+        self._deliver()
 
     def _fail(self, reason: object) -> None:
         self._factory.tell(self._address, reason)
@@ -228,20 +239,19 @@ class Layer:
         A record that is not full is the last one, or others follow that have come too: so there is
         no need to run into the exception that says that there is nothing more.
         """
-        tls, incoming = self._tls, self._incoming
-        assert tls is not None
-        while self._above is not None:
+        tls, incoming, above = self._tls, self._incoming, self._above
+        while not self._ended:
             try:
                 data = tls.read(RECORD)
             except ssl.SSLWantReadError:
                 break
-            except OSError as error:
-                self._break(error)
+            except OSError:
+                self._break()
                 return
             if not data:
                 self._client_has_ended()
                 return
-            self._above.dataReceived(data)
+            above.dataReceived(data)
             if len(data) < RECORD and not incoming.pending:
                 break
         if self._outgoing.pending and not self._ended:
@@ -258,13 +268,13 @@ class Layer:
             self.readConnectionLost()
         else:
             self._end_side()
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            self._break()
 
-    def _break(self, error: OSError) -> None:
-        """What came can't be decrypted, or breaks the rules: say so, and close."""
-        self._ended = True
+    def _break(self) -> None:
+        """Close at once, with the alert that OpenSSL may have left: nothing can follow."""
         self._flush()
+        self._ended = True
+        self._tls = None
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -339,8 +349,8 @@ class Layer:
                 if outgoing.pending >= FLUSHED:
                     self._flush()
                 sent += tls.write(rest[sent : sent + RECORD])
-        except OSError as error:
-            self._break(error)
+        except OSError:
+            self._break()
 
     def _flush(self) -> None:
         if self._outgoing.pending:

@@ -240,6 +240,7 @@ class Layer:
         no need to run into the exception that says that there is nothing more.
         """
         tls, incoming, above = self._tls, self._incoming, self._above
+        assert tls is not None
         while not self._ended:
             try:
                 data = tls.read(RECORD)

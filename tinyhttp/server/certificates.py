@@ -35,9 +35,9 @@ _log = Logger()
 class Certificates:
     """The certificates in ``pairs``; the first is for whoever names no other.
 
-    Of two for the same name the first counts. ``clock`` gives epoch seconds. Raises
-    `BadCertificate` if one of them can't be used. Files are read while this is made, and later by
-    ``disk``.
+    Of two for the same name the first counts. Files are read while this is made, and later by
+    ``disk``, every ``check`` seconds if they have changed. ``clock`` gives epoch seconds. Raises
+    `BadCertificate` if one of them can't be used.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class Certificates:
         *,
         reactor: Any,  # IReactorTime
         disk: Disk,
+        check: float = CHECK,
         clock: Callable[[], float] = time,
     ):
         self._reactor = reactor
         self._disk = disk
         self.now = clock
+        self._every = check
         self._lock = DeferredLock()
         self._call: IDelayedCall | None = None
         self._watching = False
@@ -108,7 +110,7 @@ class Certificates:
 
     def _call_later(self) -> None:
         if self._watching:
-            self._call = self._reactor.callLater(CHECK, self._check)
+            self._call = self._reactor.callLater(self._every, self._check)
 
     def _check(self) -> None:
         self._call = None

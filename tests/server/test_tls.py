@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,7 @@ def connected(site: Site, *args: Any, **more: Any) -> TLSClient:
     return client
 
 
-def told(events: list[LogEvent]) -> list[str]:
+def told(events: Sequence[LogEvent]) -> list[str]:
     return [formatEvent(event) for event in events]
 
 

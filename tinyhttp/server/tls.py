@@ -35,7 +35,7 @@ HANDSHAKE = 10.0
 """Seconds that a handshake may take, from the first octet of the connection."""
 RECORD = 16 * 1024
 """Octets of a record at most (RFC 8446 section 5.1): what is read or written by one call."""
-FLUSHED = 64 * 1024
+FLUSHED = 32 * 1024
 """Octets encrypted before they are handed on. OpenSSL keeps a buffer of that size for good."""
 UNASKED = 16 * 1024
 """Octets that OpenSSL may send of its own accord after the handshake. A client that has it refuse
@@ -339,17 +339,16 @@ class Layer:
             self._flush()
 
     def _encrypt(self, data: bytes) -> None:
-        tls, outgoing = self._tls, self._outgoing
+        tls = self._tls
         assert tls is not None
         try:
-            sent = tls.write(data)
-            if sent == len(data):
+            if len(data) <= FLUSHED:
+                tls.write(data)
                 return
             rest = memoryview(data)
-            while sent < len(data):
-                if outgoing.pending >= FLUSHED:
-                    self._flush()
-                sent += tls.write(rest[sent : sent + RECORD])
+            while rest:
+                self._flush()
+                rest = rest[tls.write(rest[:FLUSHED]) :]
         except OSError:
             self._break()
 

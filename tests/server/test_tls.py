@@ -36,8 +36,9 @@ from tinyhttp.server.any_transport import can_half_close, tls_version
 from tinyhttp.server.certificates import CHECK, Certificates
 from tinyhttp.server.poller import Poller
 from tinyhttp.server.proxy_gate import GateKeeper
+from tinyhttp.server.seldom import SILENCE
 from tinyhttp.server.server import Server
-from tinyhttp.server.tls import HANDSHAKE, SILENCE, UNASKED, Layer, TLSFactory
+from tinyhttp.server.tls import HANDSHAKE, UNASKED, Layer, TLSFactory
 
 from .sockets import PATIENCE, Peer, SocketReactor, until
 

@@ -28,8 +28,9 @@ from .any_transport import can_half_close, send_at_once
 from .certificates import Certificates
 from .deadlines import Deadlines
 from .key_pair import PROTOCOLS
+from .seldom import Seldom
 
-__all__ = ["HANDSHAKE", "RECORD", "SILENCE", "Layer", "TLSFactory"]
+__all__ = ["HANDSHAKE", "RECORD", "Layer", "TLSFactory"]
 
 HANDSHAKE = 10.0
 """Seconds that a handshake may take, from the first octet of the connection."""
@@ -40,8 +41,6 @@ FLUSHED = 32 * 1024
 UNASKED = 16 * 1024
 """Octets that OpenSSL may send of its own accord after the handshake. A client that has it refuse
 to renegotiate over and over, and reads none of that, is up to no good."""
-SILENCE = 10.0
-"""Seconds between two lines in the log about handshakes that failed."""
 
 _NO_APPLICATION_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"  # a fatal alert: RFC 8446 section 6
 _PROTOCOLS = frozenset(name.encode() for name in PROTOCOLS)
@@ -68,8 +67,11 @@ class TLSFactory(Factory):
         """Seconds that a handshake may take."""
         self.waiting: set[Layer] = set()
         """The layers that have nothing above them yet, or never will."""
-        self._told_at: float | None = None
-        self._untold = 0
+        self.failures = Seldom(
+            _log.info,
+            "{count} TLS handshake(s) failed, the last with {peer}: {reason}",
+            deadlines.now,
+        )
 
     def startFactory(self) -> None:
         """Tell the factory behind, and keep the certificates fresh."""
@@ -87,19 +89,6 @@ class TLSFactory(Factory):
         """Return a layer for a connection from ``addr``."""
         return Layer(self, addr)
 
-    def tell(self, address: IAddress | None, reason: object) -> None:
-        """Log why a handshake failed; at most once in a while, as anybody may cause it."""
-        now = self.deadlines.now()
-        self._untold += 1
-        if self._told_at is None or now - self._told_at >= SILENCE:
-            _log.info(
-                "{count} TLS handshake(s) failed, the last with {peer}: {reason}",
-                count=self._untold,
-                peer=getattr(address, "host", "a UNIX socket"),
-                reason=reason,
-            )
-            self._told_at, self._untold = now, 0
-
 
 @implementer(IHalfCloseableProtocol, IConsumer, IPushProducer)
 class Layer:
@@ -109,9 +98,6 @@ class Layer:
         *("_above", "_address", "_ended", "_factory", "_hello", "_incoming", "_outgoing", "_tls"),
         *("_unasked", "bucket", "deadline", "transport"),
     )
-
-    sends_at_once = True
-    """It has seen to that itself."""
 
     def __init__(self, factory: TLSFactory, address: IAddress | None):
         self.deadline = inf
@@ -140,9 +126,9 @@ class Layer:
         """Take what has come, and pass on what it holds."""
         if self._ended:
             if self._above is not None and self._tls is not None:
-                # It has closed, so it only counts what still comes. Nothing needs decrypting, and
-                # OpenSSL would take it amiss.
-                self._above.dataReceived(data)
+                # It has closed, and only counts what still comes: it gets as many octets, but not
+                # these, which nobody decrypts any more. OpenSSL would take them amiss.
+                self._above.dataReceived(bytes(len(data)))
         elif self._above is not None:
             self._incoming.write(data)
             self._deliver()
@@ -156,7 +142,7 @@ class Layer:
     def time_is_up(self) -> None:
         """Close: the handshake takes too long, or a client that speaks no TLS is still there."""
         if not self._ended:
-            self._factory.tell(self._address, "it did not come to an end in time")
+            self._factory.failures.tell(self._address, "it did not come to an end in time")
         self.transport.abortConnection()
 
     def _begin(self) -> None:
@@ -201,7 +187,7 @@ class Layer:
         self._deliver()
 
     def _fail(self, reason: object) -> None:
-        self._factory.tell(self._address, reason)
+        self._factory.failures.tell(self._address, reason)
         self._close_plainly()
 
     def _refuse_plain_text(self) -> None:
@@ -236,8 +222,8 @@ class Layer:
     def _deliver(self) -> None:
         """Pass on what can be read of what has come.
 
-        A record that is not full is the last one, or others follow that have come too: so there is
-        no need to run into the exception that says that there is nothing more.
+        A record that is not full has been read to its end. If nothing has come behind it there is
+        no need for another try, which would end in an exception and cost more than decrypting.
         """
         tls, incoming, above = self._tls, self._incoming, self._above
         assert tls is not None

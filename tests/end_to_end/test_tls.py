@@ -95,6 +95,13 @@ def run(command: Sequence[str]) -> bytes:
     return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True).stdout
 
 
+def trusting(pair: KeyPair) -> ssl.SSLContext:
+    """Return a client's context that takes the certificate of ``pair`` and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(pair.certificate)
+    return context
+
+
 LAST = get("/a.txt", "Connection: close")
 
 
@@ -240,7 +247,7 @@ def test_an_upload_that_is_refused_gets_its_answer(serving: Serving) -> None:
 
 
 def test_a_proxy_header_comes_first(site: Site) -> None:
-    context = ssl.create_default_context(cafile=site.two.certificate)
+    context = trusting(site.two)
     with site.serve(proxied=True) as server:
         with socket.create_connection(("127.0.0.1", server.port()), PATIENCE) as sock:
             sock.sendall(binary(PROXY, TCP4, tcp4("203.0.113.9")))
@@ -297,7 +304,7 @@ def test_a_renewal_under_load_costs_no_request(site: Site, transport: str) -> No
     with site.serve(transport) as server:
         port = server.port()
         open_all_along = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        context = ssl.create_default_context(cafile=site.one.certificate)
+        context = trusting(site.one)
         first = context.wrap_socket(open_all_along, server_hostname="one.test")
         load = [Load(port, site) for _ in range(3)]
         for days in (10, 20, 30):

@@ -46,7 +46,8 @@ class GateKeeper(Factory):
         self._allowed = allowed
         self.closed = Seldom(
             _log.warn,
-            "{count} connection(s) closed before their PROXY header, the last from {peer}: {reason}",
+            "{count} connection(s) closed before their PROXY header, the last from {peer}: "
+            "{reason}",
             deadlines.now,
         )
 

@@ -15,9 +15,9 @@ SILENCE = 10.0
 
 
 class Seldom:
-    """Lines of one kind: ``text``, with fields ``count``, ``peer`` and ``reason``, given to ``log``.
+    """Lines of one kind, given to ``log``.
 
-    ``now`` gives seconds.
+    ``text`` has the fields ``count``, ``peer`` and ``reason``. ``now`` gives seconds.
     """
 
     def __init__(self, log: Callable[..., None], text: str, now: Callable[[], float]):

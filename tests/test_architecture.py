@@ -106,6 +106,8 @@ SERVER = frozenset(
         "collections",
         "dataclasses",
         "contextlib",
+        "cryptography",  # where it is needed alone: to read certificates
+        "datetime",
         "difflib",
         "errno",
         "fcntl",
@@ -119,6 +121,7 @@ SERVER = frozenset(
         "re",
         "select",
         "socket",
+        "ssl",
         "stat",
         "struct",
         "sys",

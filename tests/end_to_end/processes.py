@@ -157,7 +157,7 @@ class Running:
 
     def port(self) -> int:
         """Wait until it listens, and return the TCP port."""
-        return int(self.line(r"listening on (?:port |http://\S+:)(\d+)")[1])
+        return int(self.line(r"listening on (?:port |https?://\S+:)(\d+)")[1])
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -1,12 +1,14 @@
 """What can be asked of any transport, over real sockets."""
 
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -14,7 +16,12 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import alsoProvides
 
 from tests.support import Client, FakeReactor, FakeTransport, get, make_server, write_tree
-from tinyhttp.server.any_transport import can_half_close, octets_acknowledged, send_at_once
+from tinyhttp.server.any_transport import (
+    can_half_close,
+    octets_acknowledged,
+    send_at_once,
+    tls_version,
+)
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="TCP_INFO is Linux's")
 
@@ -218,3 +225,28 @@ def test_a_client_that_reads_slowly_but_steadily_over_a_unix_socket(tmp_path: Pa
         for _ in range(250):
             reactor.advance(0.5)
     assert client.transport.aborted
+
+
+class Handle:
+    """A transport with a handle."""
+
+    def __init__(self, handle: object):
+        self._handle = handle
+
+    def getHandle(self) -> object:
+        return self._handle
+
+
+def test_the_version_of_tls_is_that_of_the_handle() -> None:
+    """Ours is an object of Python's ssl, Twisted's one of pyOpenSSL."""
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_bio(
+        ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True
+    )
+    twisteds = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    assert tls_version(Handle(ours)) is None  # no handshake yet
+    assert tls_version(Handle(twisteds)) == twisteds.get_protocol_version_name().encode()
+
+
+def test_without_tls_there_is_no_version(pair: tuple[socket.socket, socket.socket]) -> None:
+    for transport in (None, object(), Handle(None), Handle(pair[0]), FakeTransport()):
+        assert tls_version(transport) is None

@@ -31,7 +31,8 @@ from tinyhttp.core.proxy_header import End
 from tinyhttp.server.acceptor import take_over
 from tinyhttp.server.poller import Poller
 from tinyhttp.server.protocol import Connection
-from tinyhttp.server.proxy_gate import SILENCE, TIMEOUT, Gate, GateKeeper, twisted_address_of
+from tinyhttp.server.proxy_gate import TIMEOUT, Gate, GateKeeper, twisted_address_of
+from tinyhttp.server.seldom import SILENCE
 from tinyhttp.server.server import Server
 from tinyhttp.server.tally import REASONS, Tally
 

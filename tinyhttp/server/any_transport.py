@@ -63,9 +63,11 @@ def octets_acknowledged(transport: Any) -> int | None:
 def can_half_close(transport: Any) -> bool:
     """Return whether ``transport`` can end its own side and go on reading the other's.
 
-    A wrapper can't, though it says so: TLS has to close by its own message, and none of Twisted's
-    tells that it was done.
+    A wrapper of Twisted's can't, though it says so: TLS has to close by its own message, and none
+    of them tells that it was done. A layer of ours can if the transport below it can.
     """
+    if (of_layer := getattr(transport, "can_half_close", None)) is not None:
+        return bool(of_layer)
     return IHalfCloseableDescriptor.providedBy(transport) and not isinstance(
         transport, ProtocolWrapper
     )
@@ -89,5 +91,8 @@ def peer_address(transport: Any) -> bytes:
 def tls_version(transport: Any) -> bytes | None:
     """Return which TLS is spoken over ``transport``, such as ``TLSv1.3``; ``None`` for none."""
     get_handle = getattr(transport, "getHandle", None)
-    name = getattr(get_handle and get_handle(), "get_protocol_version_name", None)
-    return None if name is None else name().encode("ascii", "replace")
+    handle = None if get_handle is None else get_handle()
+    # Ours has an object of Python's ssl, Twisted's one of pyOpenSSL; others have a socket.
+    version = getattr(handle, "version", None) or getattr(handle, "get_protocol_version_name", None)
+    said = None if version is None else version()
+    return None if said is None else str(said).encode("ascii", "replace")

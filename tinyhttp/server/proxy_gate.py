@@ -19,15 +19,13 @@ from twisted.python.failure import Failure
 from ..core.networks import Networks
 from ..core.proxy_header import BadHeader, End, ProxyHeader, read_proxy_header
 from .deadlines import Deadlines
+from .seldom import Seldom
 from .transport import SocketTransport, twisted_address
 
 __all__ = ["TIMEOUT", "Gate", "GateKeeper"]
 
 TIMEOUT = 5.0
 """Seconds that a header may take. The specification asks for three at least."""
-
-SILENCE = 10.0
-"""Seconds between two lines in the log about connections that were closed."""
 
 _log = Logger()
 
@@ -46,8 +44,12 @@ class GateKeeper(Factory):
         self.deadlines = deadlines
         self.waiting: set[Gate] = set()
         self._allowed = allowed
-        self._told_at: float | None = None
-        self._untold = 0
+        self.closed = Seldom(
+            _log.warn,
+            "{count} connection(s) closed before their PROXY header, the last from {peer}: "
+            "{reason}",
+            deadlines.now,
+        )
 
     def startFactory(self) -> None:
         """Tell the factory behind."""
@@ -63,26 +65,19 @@ class GateKeeper(Factory):
         """Return a gate for a connection from ``addr``, ``None`` if none may come from there."""
         host = getattr(addr, "host", None)
         if host not in self._allowed:
-            self.tell(addr, "it is not one of the balancers that were named")
+            self.refuse(addr, "it is not one of the balancers that were named")
             return None
         return Gate(self, addr)
 
-    def tell(self, address: IAddress | None, reason: object) -> None:
-        """Log why a connection is closed; at most once in a while, as anybody may cause it."""
-        now = self.deadlines.now()
-        tally = getattr(self.factory, "tally", None)
+    def refuse(self, address: IAddress | None, reason: object) -> None:
+        """Count and log a connection that is closed."""
+        behind = self.factory
+        while not hasattr(behind, "tally") and hasattr(behind, "factory"):  # as for TLS
+            behind = behind.factory
+        tally = getattr(behind, "tally", None)
         if tally is not None:
             tally.refuse("gate")
-        self._untold += 1
-        if self._told_at is None or now - self._told_at >= SILENCE:
-            _log.warn(
-                "{count} connection(s) closed before their PROXY header, the last from {peer}: "
-                "{reason}",
-                count=self._untold,
-                peer=getattr(address, "host", "a UNIX socket"),
-                reason=reason,
-            )
-            self._told_at, self._untold = now, 0
+        self.closed.tell(address, reason)
 
 
 class Gate(Protocol):
@@ -108,7 +103,7 @@ class Gate(Protocol):
         try:
             header = read_proxy_header(self._buffer)
         except BadHeader as error:
-            self._keeper.tell(self._address, error)
+            self._keeper.refuse(self._address, error)
             self.transport.abortConnection()
             return
         if header is not None:
@@ -116,7 +111,7 @@ class Gate(Protocol):
 
     def time_is_up(self) -> None:
         """Close: the header did not come."""
-        self._keeper.tell(self._address, "it did not come in time")
+        self._keeper.refuse(self._address, "it did not come in time")
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -76,6 +76,7 @@ CORE = frozenset(
 # The disk and what goes with it; it may run in any thread, so it may have a lock, but starts none.
 SITE = frozenset(
     {
+        "brotli",
         "collections",
         "contextlib",
         "dataclasses",
@@ -87,6 +88,8 @@ SITE = frozenset(
         "stat",
         "threading.Lock",
         "typing",
+        "zlib",
+        "zstandard",
         "tinyhttp.core",
         "tinyhttp.site",
     }

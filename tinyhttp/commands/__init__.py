@@ -11,7 +11,9 @@ from importlib import import_module
 
 __all__ = ["COMMANDS", "listing", "run"]
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "compress": ("compress", "write precompressed sidecars beside the files of a directory"),
+}
 """Name on the command line: the module here, and what it does in one line."""
 
 

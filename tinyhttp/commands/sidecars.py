@@ -122,7 +122,7 @@ class _Sidecar:
     def update(self, rules: Rules) -> Outcome:
         """Do what ``rules`` want."""
         size = self._state.st_size
-        current = self._is_current()
+        current = self._is_current(certain=rules.check)
         if size < rules.min_size:
             return self._unwanted(rules, current)
         if size > rules.max_size and not current:
@@ -162,11 +162,12 @@ class _Sidecar:
                 os.utime(self._name, ns=(mtime, mtime), dir_fd=here, follow_symlinks=False)
         return old.st_size
 
-    def _is_current(self) -> bool | None:
+    def _is_current(self, *, certain: bool) -> bool | None:
         """Return whether the sidecar goes with its file, ``None`` if there is none.
 
         Looked for in its content, unless it has its file's time and was written since the file
-        was last touched in any way, which the system notes and nobody can set.
+        was last touched in any way, which the system notes and nobody can set; that is not
+        ``certain``, as another program may have copied the time.
         """
         here = self._place.descriptor
         try:
@@ -175,12 +176,7 @@ class _Sidecar:
             return None
         if not stat.S_ISREG(old.st_mode):
             raise OSError(f"{os.fsdecode(self._name)!r} is in the way, which is no regular file")
-        state = self._state
-        if (
-            old.st_size
-            and old.st_mtime_ns == state.st_mtime_ns
-            and (state.st_ctime_ns < old.st_ctime_ns)
-        ):
+        if not certain and self._seems_current(old):
             return True
         sidecar = self._place.open_file(self._name)
         if sidecar is None:
@@ -189,6 +185,11 @@ class _Sidecar:
             return holds_the_same(self._source, sidecar, self._coding, self._stop)
         finally:
             os.close(sidecar)
+
+    def _seems_current(self, old: os.stat_result) -> bool:
+        state = self._state
+        younger = state.st_ctime_ns < old.st_ctime_ns
+        return younger and state.st_mtime_ns == old.st_mtime_ns and old.st_size > 0
 
     def _encoded(self, level: int) -> Iterator[bytes]:
         """Give the encoded content, piece by piece. Raises `_Changed`."""

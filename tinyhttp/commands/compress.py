@@ -21,10 +21,9 @@ from .terminal import Progress, amount, complain, endable, say, shown
 
 __all__ = ["main"]
 
-_DONE = (Change.WRITTEN, Change.CURRENT)
-_BAD = (Change.MISSING, Change.STALE, Change.LEFT, Change.FAILED)
-_TOLD = (*_BAD, Change.TOO_LARGE, Change.PRUNED)
-_SUMMED = tuple(change for change in Change if change is not Change.NO_FILE)
+_DONE = frozenset((Change.WRITTEN, Change.CURRENT))
+_BAD = frozenset((Change.MISSING, Change.STALE, Change.LEFT, Change.FAILED))
+_TOLD = _BAD | {Change.TOO_LARGE, Change.PRUNED}
 _SIZE = re.compile(r"([0-9]{1,12})([KMG]?)(?:iB)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -138,8 +137,9 @@ class _Run:
             say(f"{first:8}" + "".join(f"{cell:>12}" for cell in others))
         totals: Counter[Change] = Counter()
         for (_, change), count in self._changes.items():
-            totals[change] += count
-        said = [f"{totals[change]} {change.value}" for change in _SUMMED if totals[change]]
+            if change is not Change.NO_FILE:
+                totals[change] += count
+        said = [f"{totals[change]} {change.value}" for change in Change if totals[change]]
         say(f"{', '.join(said) or 'no files to compress'}; {seconds:.1f} s")
 
 

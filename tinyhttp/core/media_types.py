@@ -104,7 +104,7 @@ image/jxl                 jxl
 image/png                 png
 image/svg+xml             svg
 image/tiff                tif tiff
-psd
+image/vnd.adobe.photoshop psd
 image/webp                webp
 image/x-icon              ico cur
 audio/aac                 aac

@@ -57,6 +57,7 @@ def is_within(name: str, allowed: frozenset[str]) -> bool:
 # Nothing here can tell the time, touch a disk or a socket, or start a thread.
 CORE = frozenset(
     {
+        "base64.b64encode",
         "calendar.timegm",
         "collections.abc",
         "contextlib",
@@ -83,6 +84,7 @@ SITE = frozenset(
         "errno",
         "functools",
         "hashlib",
+        "json",
         "os",
         "re",
         "stat",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .fields import EntityTag, HTTPDate
 
-__all__ = ["Validators", "from_digest", "from_time", "granularity", "is_meaningless"]
+__all__ = ["Validators", "from_digest", "from_time", "granularity", "is_meaningless", "on_demand"]
 
 _SECOND = 10**9  # nanoseconds
 
@@ -32,9 +32,23 @@ def is_meaningless(mtime_ns: int) -> bool:
     return mtime_ns // _SECOND in (0, 1)
 
 
-def from_digest(digest: bytes, coding: bytes, last_modified: HTTPDate | None = None) -> Validators:
-    """Return validators made from a digest of the content (in characters of an entity tag)."""
-    return Validators(b'"%s%s"' % (digest, _suffix(coding)), last_modified, 0)
+def from_digest(digest: bytes, coding: bytes, mtime_ns: int = 0) -> Validators:
+    """Return validators made from a digest of the content, in characters of an entity tag.
+
+    There is a date if ``mtime_ns`` (nanoseconds) says something.
+    """
+    date = None if is_meaningless(mtime_ns) else mtime_ns // _SECOND
+    return Validators(b'"%s%s"' % (digest, _suffix(coding)), date, 0)
+
+
+def on_demand(etag: EntityTag, coding: bytes) -> EntityTag | None:
+    """Return the tag of what a file with ``etag`` becomes when it is encoded on demand.
+
+    It is weak, as another replica may have another version of the encoder, and the same content
+    in other octets (section 8.8.1). ``None`` if the file's own tag is weak: another content may
+    have it as well.
+    """
+    return None if etag.startswith(b"W/") else b'W/%s%s"' % (etag[:-1], _suffix(coding))
 
 
 def from_time(

@@ -19,12 +19,15 @@ from zope.interface import implementer
 from ..core.fields import format_http_date
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
+from ..site.coding import select
 from ..site.files import Files, Found, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
+from ..site.verification import Contents
 from .access_log import AccessLog
 from .deadlines import Deadlines
 from .disk import Disk
+from .forms import Forms
 from .memo import Memo
 from .poller import make_poller
 from .protocol import Connection
@@ -54,8 +57,10 @@ class Server(Factory):
 
     ``index``, ``hidden_files`` and ``media_types`` (extension to field value) are as in `Files`,
     ``follow_symlinks`` as in `Tree`. ``threads`` bounds the threads that wait for the disk; with 0
-    the reactor waits itself. ``clock`` gives epoch seconds. Raises ``OSError`` if ``root`` can't
-    be opened.
+    the reactor waits itself. ``clock`` gives epoch seconds. ``compress`` names the codings in
+    which text without sidecars is sent ("br", "zstd", "gzip"), the preferred one first;
+    ``contents`` is what is known of the files beforehand, as in `Files`. Raises ``OSError`` if
+    ``root`` can't be opened, ``ValueError`` for a coding that there is no encoder for.
     """
 
     noisy = False
@@ -75,16 +80,22 @@ class Server(Factory):
         capacity: Capacity | None = None,
         access_log: AccessLog | None = None,
         clock: Callable[[], float] = time,
+        compress: Sequence[str] = (),
+        contents: Contents | None = None,
     ):
+        on_demand = select(compress)
         files = Files(
             Tree(root, follow_links=follow_symlinks),
             clock,
             index=index,
             hidden_files=hidden_files,
             media_types=media_types,
+            contents=contents,
+            on_demand=on_demand,
         )
         self.site = Site(files, clock, capacity)
         self.disk = Disk(reactor, threads)
+        self.forms = Forms(reactor, threads, self.site)
         self.deadlines = Deadlines(reactor)
         self.limits = limits or Limits()
         self.heads = HeadReader(self.limits)
@@ -199,6 +210,7 @@ class Server(Factory):
         self._ended = True
         self._close_root()
         self.disk.rest()
+        self.forms.rest()
         if self.access_log is not None:
             await self.access_log.close()
 
@@ -220,3 +232,4 @@ class Server(Factory):
     def _rest_if_unused(self) -> None:
         if not self.numPorts and not self.connections:
             self.disk.rest()
+            self.forms.rest()

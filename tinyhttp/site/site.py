@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.path import SitePath
-from ..core.resource import File
+from ..core.resource import File, OnDemand
 from .cache import LRU
 from .files import FRESH, Files, Found, let_go
 
@@ -27,6 +27,8 @@ class Capacity:
     """Descriptors kept open, of files too large for memory."""
     others: int = 1024
     """Paths that lead to no file; kept apart, so that a scan does not push files out."""
+    encoded: int = 32 * 1024 * 1024
+    """Octets of forms that were encoded on demand."""
 
 
 class Site:
@@ -40,6 +42,9 @@ class Site:
         self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
         self._closed = False
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
+        self._forms: LRU[tuple[SitePath, bytes], OnDemand] = LRU(
+            capacity.files, capacity.encoded, _unmake
+        )
 
     def close(self) -> None:
         """Forget everything and close the root, at which no look-up may be under way."""
@@ -51,6 +56,7 @@ class Site:
         self._closed = True
         for memory in (self._small, self._large, self._others):
             memory.clear()
+        self._forms.clear()
 
     def recall(self, path: SitePath) -> Found | None:
         """Return what ``path`` is known to lead to; ``None`` if it has to be looked up.
@@ -85,3 +91,27 @@ class Site:
             self._large.put(path, found, open_files)
         else:
             self._small.put(path, found, sum(variant.size for variant in variants))
+
+    def recall_form(self, path: SitePath, form: OnDemand) -> bool:
+        """Return whether it is known what becomes of ``form``, which knows it itself then.
+
+        As it goes by the entity tag, a file that was looked up again is not encoded again.
+        """
+        known = self._forms.get((path, form.etag))
+        if known is None:
+            return False
+        if known is not form:
+            form.made, form.useless = known.made, known.useless
+            self.remember_form(path, form)
+        return True
+
+    def remember_form(self, path: SitePath, form: OnDemand) -> None:
+        """Keep what became of ``form``, as long as there is room; it knows it no longer then."""
+        if self._closed or self._forms.get((path, form.etag)) is form:
+            return
+        size = 0 if form.made is None else form.made.size
+        self._forms.put((path, form.etag), form, size)
+
+
+def _unmake(form: OnDemand) -> None:
+    form.made = None

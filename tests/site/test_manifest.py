@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_what_is_written_is_read(entries: dict[tuple[bytes, ...], Entry], hidden
         (written(**{"tinyhttp-manifest": 2}), "its version is 2; 1 is understood"),
         (written(**{"tinyhttp-manifest": True}), "its version is True"),
         (written(**{"tinyhttp-manifest": "1"}), "its version is '1'"),
-        (written(**{"tinyhttp-manifest": [1]}), "its version is that is a list|its version is"),
+        (written(**{"tinyhttp-manifest": [1]}), "its version is a list"),
         (written(hidden_files=0), "a truth value is wanted as hidden_files"),
         (written(files={}), "a list as files"),
         (written(extra=1), "nothing else"),
@@ -155,11 +156,8 @@ DAMAGED = st.fixed_dictionaries(
 @given(st.binary() | JSON.map(json.dumps).map(str.encode) | DAMAGED.map(json.dumps).map(str.encode))
 @example(b'{"tinyhttp-manifest": 1e400}')
 def test_nothing_else_is_raised(data: bytes) -> None:
-    try:
+    with suppress(Malformed):
         manifest = parse(data)
-    except Malformed as error:
-        assert str(error)
-    else:
         assert parse(render(manifest)) == manifest
 
 

@@ -144,9 +144,7 @@ def _entries(files: list[Any]) -> dict[Names, Entry]:
                 "at either end"
             )
         if path <= before:
-            raise Malformed(
-                f"file {number}: path {_brief(path)}: it is there twice, or out of order"
-            )
+            raise Malformed(f"file {number}: path {_brief(path)}: it comes twice, or out of order")
         if not _is_number(size) or not 0 <= size < _LARGEST:
             raise Malformed(f"file {number}: size {_brief(size)}: a number of octets is wanted")
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
@@ -174,6 +172,6 @@ def _is_number(value: object) -> TypeGuard[int]:
 def _brief(value: object) -> str:
     """Return ``value`` as it is shown, whatever it is and however long."""
     if isinstance(value, dict | list):
-        return "that is a list" if isinstance(value, list) else "that is an object"
+        return "a list" if isinstance(value, list) else "an object"
     text = ascii(value) if not _is_number(value) or abs(value) < _LARGEST else "too large"
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -182,8 +182,11 @@ class Audit:
                 return _Seen(names, Entry(before.st_size, b""))
             digest = sha256()
             offset = 0
-            while block := os.pread(descriptor, _BLOCK, offset):
+            while offset < before.st_size:  # no further: a file may grow as fast as it is read
                 self._pause()
+                block = os.pread(descriptor, min(_BLOCK, before.st_size - offset), offset)
+                if not block:
+                    break
                 digest.update(block)
                 offset += len(block)
             if identity(before) == identity(os.fstat(descriptor)) and offset == before.st_size:

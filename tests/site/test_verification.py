@@ -206,10 +206,15 @@ def test_a_file_that_was_just_changed_is_not_certain(tree: Tree, root: Path) -> 
     write_tree(root, {"a": "1"})
     manifest = made(tree)
     changed = os.stat(root / "a").st_ctime
+    clock = FakeReactor(changed)
     for now, certain in ((changed, 0), (changed + 0.01, 0), (changed + 3, 1)):
-        result = Audit(tree, lambda now=now: now).differences(manifest)  # type: ignore[misc]
+        clock.rightNow = now
+        result = Audit(tree, clock.seconds).differences(manifest)
         assert not result
         assert len(result.certain) == certain
+    clock.rightNow = changed
+    waiting = Audit(tree, clock.seconds, wait=lambda seconds: clock.advance(seconds + 0.001))
+    assert len(waiting.differences(manifest).certain) == 1
 
 
 # What is known is believed, until it is touched.

@@ -39,7 +39,7 @@ def verify(
     wanted = load(manifest)
     tree = Tree(directory, follow_links=follow_links)
     try:
-        return _audit(tree, jobs or usable_processors()).differences(wanted)
+        return _audit(tree, jobs or usable_processors(), wait=time.sleep).differences(wanted)
     finally:
         tree.close()
 
@@ -73,7 +73,12 @@ def main(arguments: Sequence[str]) -> int:
     return 2
 
 
-def _audit(tree: Tree, jobs: int, progress: Progress | None = None) -> Audit:
+def _audit(
+    tree: Tree,
+    jobs: int,
+    progress: Progress | None = None,
+    wait: Callable[[float], object] = int,
+) -> Audit:
     stop = Stop()
 
     def each(function: Callable[[T], R], items: Iterable[T], /) -> Iterator[R]:
@@ -82,7 +87,7 @@ def _audit(tree: Tree, jobs: int, progress: Progress | None = None) -> Audit:
                 progress.step()
             yield result
 
-    return Audit(tree, time.time, each=each, pause=stop.look)
+    return Audit(tree, time.time, each=each, pause=stop.look, wait=wait)
 
 
 def _check(options: argparse.Namespace, output: str) -> int:

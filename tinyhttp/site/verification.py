@@ -100,7 +100,8 @@ class Audit:
     """A look at every file of ``tree``.
 
     ``clock`` gives epoch seconds; ``each`` reads the files; ``pause`` is called between the
-    blocks of a file, and may raise to end it.
+    blocks of a file, and may raise to end it. ``wait`` waits for so many seconds, 2 at most,
+    until a file that was just changed could not change again and look the same.
     """
 
     def __init__(
@@ -110,11 +111,13 @@ class Audit:
         *,
         each: Each = map,
         pause: Callable[[], object] = int,
+        wait: Callable[[float], object] = int,
     ):
         self._tree = tree
         self._clock = clock
         self._each = each
         self._pause = pause
+        self._wait = wait
 
     def files(self, report: Report, *, hidden_files: bool = False) -> Iterator[Names]:
         """Give the names of all that may be files (see `walk`), but for a manifest at the top."""
@@ -175,26 +178,36 @@ class Audit:
             return _Seen(names, error=error)
 
     def _read(self, names: Names, descriptor: int, is_read: Callable[[int], bool]) -> _Seen:
+        seen = None
         for _ in range(_TRIES):
             now = self._clock()
             before = os.fstat(descriptor)
             if not is_read(before.st_size):
                 return _Seen(names, Entry(before.st_size, b""))
-            digest = sha256()
-            offset = 0
-            while offset < before.st_size:  # no further: a file may grow as fast as it is read
-                self._pause()
-                block = os.pread(descriptor, min(_BLOCK, before.st_size - offset), offset)
-                if not block:
-                    break
-                digest.update(block)
-                offset += len(block)
-            if identity(before) == identity(os.fstat(descriptor)) and offset == before.st_size:
-                ctime = before.st_ctime_ns
-                settled = abs(now - ctime / 1e9) > granularity(ctime)
-                state = identity(before) if settled else None
-                return _Seen(names, Entry(offset, digest.digest()), state)
-        raise Changing
+            digest = self._digest(descriptor, before.st_size)
+            if identity(before) != identity(os.fstat(descriptor)):
+                continue
+            apart = granularity(before.st_ctime_ns)
+            if abs(now - before.st_ctime_ns / 1e9) > apart:
+                return _Seen(names, Entry(before.st_size, digest), identity(before))
+            seen = _Seen(names, Entry(before.st_size, digest))
+            self._wait(apart)
+        if seen is None:
+            raise Changing
+        return seen
+
+    def _digest(self, descriptor: int, size: int) -> bytes:
+        """Return the digest of the first ``size`` octets: a file may grow while it is read."""
+        digest = sha256()
+        offset = 0
+        while offset < size:
+            self._pause()
+            block = os.pread(descriptor, min(_BLOCK, size - offset), offset)
+            if not block:
+                break
+            digest.update(block)
+            offset += len(block)
+        return digest.digest()
 
 
 def _sort_in(seen: _Seen, expected: Entry | None, result: Differences) -> None:

@@ -3,14 +3,12 @@
 import shutil
 import subprocess
 from base64 import b64encode
-from collections.abc import Coroutine
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_twisted import blockon
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.utils import getProcessOutputAndValue
 
@@ -20,6 +18,8 @@ from tinyhttp.commands.manifest import main as write_manifest
 from tinyhttp.commands.manifest import verify
 from tinyhttp.server.server import Server
 from tinyhttp.site.verification import Contents
+
+from .waiting import asynchronous
 
 CURL = shutil.which("curl")
 TEXT = b"".join(b"The %d brown foxes jump over\n" % n for n in range(5000))
@@ -70,34 +70,26 @@ class Served:
         return {name.lower(): value for name, _, value in lines}, body
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    """Run ``scenario`` to its end."""
-    from twisted.internet import reactor
-
-    blockon(Deferred.fromCoroutine(scenario).addTimeout(60, reactor))
-
-
+@asynchronous
 @pytest.mark.parametrize("coding", codings())
 @pytest.mark.parametrize("how", ["sidecars", "on demand"])
-def test_curl_undoes_it(root: Path, how: str, coding: str) -> None:
+async def test_curl_undoes_it(root: Path, how: str, coding: str) -> None:
     if how == "sidecars":
         assert compress([str(root), "--quiet", "--level", "fast"]) == 0
 
-    async def scenario() -> None:
-        async with Served(root, compress=[coding] if how == "on demand" else []) as served:
-            accept = ("-H", f"Accept-Encoding: {coding}")
-            for _ in range(2):
-                fields, body = await served.fetch("/a.txt", "--compressed", *accept)
-                assert fields["content-encoding"] == coding
-                assert body == TEXT
-                assert int(fields["content-length"]) < len(TEXT) / 3
-            _, part = await served.fetch("/a.txt", "-r", "100-199")
-            assert part == TEXT[100:200]
-
-    run(scenario())
+    async with Served(root, compress=[coding] if how == "on demand" else []) as served:
+        accept = ("-H", f"Accept-Encoding: {coding}")
+        for _ in range(2):
+            fields, body = await served.fetch("/a.txt", "--compressed", *accept)
+            assert fields["content-encoding"] == coding
+            assert body == TEXT
+            assert int(fields["content-length"]) < len(TEXT) / 3
+        _, part = await served.fetch("/a.txt", "-r", "100-199")
+        assert part == TEXT[100:200]
 
 
-def test_a_build_with_a_manifest(root: Path) -> None:
+@asynchronous
+async def test_a_build_with_a_manifest(root: Path) -> None:
     assert compress([str(root), "--quiet", "--codings", "gzip"]) == 0
     assert write_manifest([str(root), "--quiet"]) == 0
     differences = verify(str(root), root / ".tinyhttp-manifest.json")
@@ -106,20 +98,17 @@ def test_a_build_with_a_manifest(root: Path) -> None:
     encoded = (root / "a.txt.gz").read_bytes()
     want = ("-H", "Want-Repr-Digest: sha-256=10")
 
-    async def scenario() -> None:
-        async with Served(root, contents=contents) as served:
-            for content, options in ((TEXT, ()), (encoded, ("-H", "Accept-Encoding: gzip"))):
-                fields, body = await served.fetch("/a.txt", *want, *options)
-                assert body == content
-                digest = sha256(content)
-                assert fields["repr-digest"] == f"sha-256=:{b64encode(digest.digest()).decode()}:"
-                assert fields["etag"].startswith(f'"{digest.hexdigest()[:32]}')
-            fields, body = await served.fetch("/", *want)
-            assert body == TEXT[:500]
-            assert "repr-digest" in fields
-            assert contents.changed == set()
-
-    run(scenario())
+    async with Served(root, contents=contents) as served:
+        for content, options in ((TEXT, ()), (encoded, ("-H", "Accept-Encoding: gzip"))):
+            fields, body = await served.fetch("/a.txt", *want, *options)
+            assert body == content
+            digest = sha256(content)
+            assert fields["repr-digest"] == f"sha-256=:{b64encode(digest.digest()).decode()}:"
+            assert fields["etag"].startswith(f'"{digest.hexdigest()[:32]}')
+        fields, body = await served.fetch("/", *want)
+        assert body == TEXT[:500]
+        assert "repr-digest" in fields
+        assert contents.changed == set()
 
 
 @pytest.fixture(autouse=True)

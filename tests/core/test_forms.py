@@ -42,7 +42,7 @@ def file(made: Representation | None = None, *, useless: bool = False) -> File:
     """Return a file that has a sidecar, and may be had in gzip as well."""
     tag = on_demand(b'"a"', b"gzip")
     assert tag is not None
-    form = OnDemand(30, tag, MODIFIED, b"gzip", made, useless)
+    form = OnDemand(30, tag, MODIFIED, b"gzip", None, made, useless)
     sidecar = representation(b"brotli!", b'"a-br"', b"br")
     return File((representation(), sidecar), (form,))
 

@@ -115,6 +115,16 @@ def test_a_file_that_is_none_any_more(tree: Tree, root: Path, outside: Path, wha
     assert differences(tree, manifest).missing == [(b"a",)]
 
 
+def test_a_directory_that_became_a_file(tree: Tree, root: Path) -> None:
+    write_tree(root, {"a/b": "1"})
+    manifest = made(tree)
+    (root / "a/b").unlink()
+    (root / "a").rmdir()
+    write_tree(root, {"a": "1"})
+    result = differences(tree, manifest)
+    assert (result.missing, result.added) == ([(b"a", b"b")], [(b"a",)])
+
+
 def test_links_out_count_if_they_are_followed(root: Path, outside: Path) -> None:
     (root / "a").symlink_to(outside / "secret.txt")
     tree = Tree(root, follow_links=True)

@@ -91,9 +91,14 @@ def _audit(
 
 
 def _check(options: argparse.Namespace, output: str) -> int:
-    differences = verify(
-        options.directory, output, follow_links=options.follow_symlinks, jobs=options.jobs
-    )
+    wanted = load(output)
+    progress = Progress("check", len(wanted.entries), quiet=options.quiet)
+    tree = Tree(options.directory, follow_links=options.follow_symlinks)
+    try:
+        differences = _audit(tree, options.jobs, progress).differences(wanted)
+    finally:
+        tree.close()
+        progress.clear()
     if differences:
         for line in describe(differences, options.most):
             say(line)

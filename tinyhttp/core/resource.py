@@ -5,6 +5,7 @@ what to say about it. A resource holds everything about it that does not depend 
 that it can be remembered and used again.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -90,10 +91,12 @@ class OnDemand:
     etag: EntityTag
     last_modified: HTTPDate | None
     coding: bytes
+    source: Hashable = None
+    """What tells the state of the file that it is made from."""
     made: Representation | None = None
     """As long as it is remembered."""
     useless: bool = False
-    """Whether it has turned out that nothing is gained."""
+    """Whether it is not to be sent: nothing is gained, or the file's tag is not yet strong."""
 
 
 Form: TypeAlias = Representation | OnDemand

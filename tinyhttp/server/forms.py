@@ -5,7 +5,8 @@ Everyone who asks for one that is being made gets the same. If too many are bein
 can't be, the file is sent as it lies.
 """
 
-from typing import Final
+from collections.abc import Hashable
+from typing import Final, TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -25,6 +26,8 @@ MOST: Final = 64
 """Forms that are being made or wait for it."""
 THREADS: Final = 2
 
+_Key: TypeAlias = tuple[SitePath, bytes, Hashable]
+
 _log = Logger()
 
 
@@ -34,7 +37,7 @@ class Forms:
     def __init__(self, reactor: IReactorFromThreads, threads: int, site: Site):
         self.disk = Disk(reactor, min(threads, THREADS))
         self._site = site
-        self._under_way: dict[tuple[SitePath, bytes], list[tuple[Deferred[None], Found]]] = {}
+        self._under_way: dict[_Key, list[tuple[Deferred[None], Found]]] = {}
 
     def make(self, path: SitePath, found: Found, form: OnDemand) -> Deferred[None] | None:
         """Return a Deferred that fires when it is known what becomes of ``form``.
@@ -42,7 +45,7 @@ class Forms:
         ``None`` if too many are being made. The Deferred may be cancelled; `Site.recall_form` has
         the result. What was ``found`` at ``path`` is held until then.
         """
-        key = path, form.etag
+        key = path, form.coding, form.source
         waiting = self._under_way.get(key)
         if waiting is None:
             if len(self._under_way) >= MOST:
@@ -67,9 +70,7 @@ class Forms:
     def _failed(self, failure: Failure) -> None:
         _log.failure("a file could not be encoded, and is sent as it is", failure)
 
-    def _made(
-        self, made: Representation | None, key: tuple[SitePath, bytes], form: OnDemand
-    ) -> None:
+    def _made(self, made: Representation | None, key: _Key, form: OnDemand) -> None:
         form.made, form.useless = made, made is None
         self._site.remember_form(key[0], form)
         for result, found in self._under_way.pop(key):

@@ -189,12 +189,12 @@ class Files:
         local = read_at_once(plain.descriptor, 1, 0) is not None
         found = Found(File(()), now + FRESH, [] if local else None, directory)
         try:
-            self._add(found, plain, names, content_type, b"", now)
+            state = self._add(found, plain, names, content_type, b"", now)
             for extension, coding in _SIDECARS:
                 sidecar = (*way, name + extension)
                 self._add_sidecar(found, place, sidecar, content_type, coding, now)
             if self._on_demand:
-                self._add_on_demand(found)
+                self._add_on_demand(found, state)
         except BaseException:
             let_go(found)
             raise
@@ -228,8 +228,11 @@ class Files:
         content_type: bytes,
         coding: bytes,
         now: float,
-    ) -> None:
-        """Add what ``file`` holds to the variants that were ``found``; takes over the file."""
+    ) -> Identity:
+        """Add what ``file`` holds to the variants that were ``found``; takes over the file.
+
+        Returns the state in which it was read.
+        """
         assert isinstance(found.resource, File)
         try:
             snapshot = take_snapshot(file)
@@ -252,11 +255,15 @@ class Files:
                 sha256,
             )
             found.resource = File((*found.resource.variants, variant))
+            return identity(snapshot.stat)
         finally:
             file.let_go()
 
-    def _add_on_demand(self, found: Found) -> None:
-        """Add the forms that a file may get, unless it is so young that its tag says little."""
+    def _add_on_demand(self, found: Found, state: Identity) -> None:
+        """Add the forms that a file in that ``state`` may get.
+
+        They are not sent of one so young that its tag says little; but it varies all the same.
+        """
         assert isinstance(found.resource, File)
         variants = found.resource.variants
         plain = variants[0]
@@ -266,10 +273,14 @@ class Files:
             return
         present = [variant.coding for variant in variants]
         forms = [
-            OnDemand(plain.size - 1, etag, plain.last_modified, coding)
+            OnDemand(plain.size - 1, plain.etag, plain.last_modified, coding, state, useless=True)
             for coding in self._on_demand
-            if coding not in present and (etag := on_demand(plain.etag, coding))
+            if coding not in present
         ]
+        for form in forms:
+            etag = on_demand(plain.etag, form.coding)
+            if etag is not None:
+                form.etag, form.useless = etag, False
         found.resource = File(variants, tuple(forms))
 
     def _known(self, names: Names, snapshot: Snapshot) -> bytes | None:

@@ -4,7 +4,7 @@ Floor: site. `Site.recall` and `Site.remember` belong to the reactor's thread an
 disk; `Site.files` finds what they don't know, in any thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..core.path import SitePath
@@ -42,7 +42,7 @@ class Site:
         self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
         self._closed = False
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
-        self._forms: LRU[tuple[SitePath, bytes], OnDemand] = LRU(
+        self._forms: LRU[tuple[SitePath, bytes, Hashable], OnDemand] = LRU(
             capacity.files, capacity.encoded, _unmake
         )
 
@@ -95,9 +95,9 @@ class Site:
     def recall_form(self, path: SitePath, form: OnDemand) -> bool:
         """Return whether it is known what becomes of ``form``, which knows it itself then.
 
-        As it goes by the entity tag, a file that was looked up again is not encoded again.
+        As it goes by the state of the file, one that was looked up again is not encoded again.
         """
-        known = self._forms.get((path, form.etag))
+        known = self._forms.get((path, form.coding, form.source))
         if known is None:
             return False
         if known is not form:
@@ -107,10 +107,11 @@ class Site:
 
     def remember_form(self, path: SitePath, form: OnDemand) -> None:
         """Keep what became of ``form``, as long as there is room; it knows it no longer then."""
-        if self._closed or self._forms.get((path, form.etag)) is form:
+        key = path, form.coding, form.source
+        if self._closed or self._forms.get(key) is form:
             return
         size = 0 if form.made is None else form.made.size
-        self._forms.put((path, form.etag), form, size)
+        self._forms.put(key, form, size)
 
 
 def _unmake(form: OnDemand) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from threading import Lock
 from typing import Protocol, TypeVar
 
 from ..core.validators import granularity
@@ -80,6 +81,7 @@ class Contents:
     ):
         self._certain = certain
         self._tell = tell
+        self._lock = Lock()
         self.changed: set[Names] = set()
         """The files that did not."""
 
@@ -90,8 +92,10 @@ class Contents:
             return None
         if known[0] == state:
             return known[1]
-        if names not in self.changed:
+        with self._lock:
+            is_news = names not in self.changed
             self.changed.add(names)
+        if is_news:
             self._tell(names)
         return None
 
@@ -141,13 +145,14 @@ class Audit:
         result = Differences()
         expected = manifest.entries
         met: set[Names] = set()
+        unread: set[Names] = set()
 
         def look(names: Names) -> _Seen:
             entry = expected.get(names)
             return self._look(names, lambda size: entry is not None and entry.size == size)
 
         def note(names: Names, error: OSError) -> None:
-            met.add(names)
+            unread.add(names)
             result.unreadable.append(names)
 
         for seen in self._each(look, self.files(note, hidden_files=manifest.hidden_files)):
@@ -156,7 +161,9 @@ class Audit:
             elif seen.entry is not None:
                 met.add(seen.names)
                 _sort_in(seen, expected.get(seen.names), result)
-        result.missing = sorted(names for names in expected if not _is_met(names, met))
+        result.missing = sorted(
+            names for names in expected if names not in met and not _is_beneath(names, unread)
+        )
         for some in (result.added, result.changed, result.unreadable):
             some.sort()
         return result
@@ -219,6 +226,6 @@ def _sort_in(seen: _Seen, expected: Entry | None, result: Differences) -> None:
         result.certain[seen.names] = seen.state, expected.sha256
 
 
-def _is_met(names: Names, met: set[Names]) -> bool:
-    """Return whether ``names`` were met, or a directory on the way that could not be read."""
-    return any(names[:length] in met for length in range(len(names), -1, -1))
+def _is_beneath(names: Names, unread: set[Names]) -> bool:
+    """Return whether ``names`` are ``unread``, or a directory on the way is."""
+    return bool(unread) and any(names[:length] in unread for length in range(len(names) + 1))

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
@@ -23,7 +23,6 @@ from ..site.coding import select
 from ..site.files import Files, Found, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
-from ..site.verification import Contents
 from .access_log import AccessLog
 from .deadlines import Deadlines
 from .disk import Disk
@@ -31,6 +30,9 @@ from .forms import Forms
 from .memo import Memo
 from .poller import make_poller
 from .protocol import Connection
+
+if TYPE_CHECKING:
+    from ..site.verification import Contents
 
 __all__ = ["Server", "Timeouts"]
 
@@ -81,7 +83,7 @@ class Server(Factory):
         access_log: AccessLog | None = None,
         clock: Callable[[], float] = time,
         compress: Sequence[str] = (),
-        contents: Contents | None = None,
+        contents: "Contents | None" = None,
     ):
         on_demand = select(compress)
         files = Files(

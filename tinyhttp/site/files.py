@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ..core.media_types import is_compressible, media_type
 from ..core.path import SitePath, is_hidden
@@ -31,8 +32,10 @@ from .open_file import SharedFile
 from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
-from .verification import Contents
 from .walk import Names
+
+if TYPE_CHECKING:
+    from .verification import Contents  # json, which serving has no other use for
 
 __all__ = ["FRESH", "Files", "Found", "hold", "let_go"]
 
@@ -100,7 +103,7 @@ class Files:
         index: Sequence[str] = ("index.html",),
         hidden_files: bool = False,
         media_types: Mapping[bytes, bytes] | None = None,
-        contents: Contents | None = None,
+        contents: "Contents | None" = None,
         on_demand: Sequence[bytes] = (),
     ):
         self._tree = tree

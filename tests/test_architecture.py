@@ -82,6 +82,7 @@ CORE = frozenset(
 # The disk and what goes with it; it may run in any thread, so it may have a lock, but starts none.
 SITE = frozenset(
     {
+        "brotli",
         "collections",
         "contextlib",
         "dataclasses",
@@ -89,11 +90,14 @@ SITE = frozenset(
         "functools",
         "hashlib",
         "itertools.islice",
+        "json",
         "os",
         "re",
         "stat",
         "threading.Lock",
         "typing",
+        "zlib",
+        "zstandard",
         "tinyhttp.core",
         "tinyhttp.site",
     }

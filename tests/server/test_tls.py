@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from tests.certificates import OTHER_KEY, write_pair
 from tests.core.test_client_hello import alpn, message, real, records
-from tests.support import (
+from tests.support import FakeLog, (
     NOW,
     FakeReactor,
     FakeTransport,
@@ -29,6 +29,8 @@ from tests.support import (
     read_answers,
     write_tree,
 )
+from tinyhttp.core.request import Head
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.core.networks import Networks
 from tinyhttp.core.proxy_header import read_proxy_header
 from tinyhttp.server.acceptor import take_over
@@ -48,17 +50,16 @@ VERSIONS = ["TLSv1_2", "TLSv1_3"]
 every_version = pytest.mark.parametrize("version", VERSIONS)
 
 
-class Log:
+class Log(FakeLog):
     """An access log in memory."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[bytes, int]] = []
 
-    def answered(self, client: bytes, line: bytes, status: int, *about: Any) -> None:
-        self.lines.append((client, status))
-
-    def close(self) -> Deferred[None]:
-        return succeed(None)
+    def answered(
+        self, connection: Incoming, head: Head | None, line: bytes, status: int, octets: int
+    ) -> None:
+        self.lines.append((connection.client(head), status))
 
 
 class Site:

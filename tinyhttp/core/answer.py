@@ -8,16 +8,29 @@ Floor: core (pure). RFC 9110: methods (section 9), content negotiation (12), con
 what it would say to GET; that no body follows is a matter of whoever sends it.
 """
 
+from dataclasses import replace
+
 from .conditional import evaluate, if_range
+from .digest import repr_digest, wants_sha256
 from .fields import format_http_date
 from .negotiation import choose
 from .path import escape_query
 from .ranges import Spans, content_range, multipart, parse_range
 from .request import ALLOW, Request
-from .resource import Directory, File, Forbidden, Missing, Representation, Resource, Span
+from .resource import (
+    Directory,
+    File,
+    Forbidden,
+    Form,
+    Missing,
+    OnDemand,
+    Representation,
+    Resource,
+    Span,
+)
 from .response import Body, Fields, Refused, Response, plain_text
 
-__all__ = ["answer", "check_method"]
+__all__ = ["answer", "check_method", "form_to_make"]
 
 # RFC 9110 section 9.3, RFC 5789: methods that we know and no file answers.
 _KNOWN_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT"))
@@ -25,6 +38,7 @@ _KNOWN_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CO
 _NOSNIFF = (b"X-Content-Type-Options", b"nosniff")
 _ACCEPT_RANGES = (b"Accept-Ranges", b"bytes")
 _VARY = (b"Vary", b"Accept-Encoding")
+_WANT = b"want-repr-digest"
 
 
 def check_method(request: Request) -> Response | None:
@@ -50,21 +64,25 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
         return _redirect(resource, request.query)
 
     # 2. Which representation?
-    index = choose(request.fields.get(b"accept-encoding"), resource.variants)
-    if index is None:
+    form = _select(request, resource, now)
+    if form is None:
         return plain_text(406, "Every coding that this file has was ruled out.", [_VARY])
-    representation = resource.variants[index]
 
     # 3. Does the client's copy, or its wish, end it here?
-    fields = _validators(resource, representation, now)
-    status = evaluate(request.fields, representation, now)
+    fields = _validators(resource, form, now)
+    status = evaluate(request.fields, form, now)
     if status == 304:
         return Response(304, fields, length=None)
     if status == 412:
         return plain_text(412, "The file is not the one that the request is about.")
 
     # 4. All of it, or parts?
+    representation = form.made if isinstance(form, OnDemand) else form
+    if representation is None:  # nobody has made it: something else has to do
+        return answer(request, _as_it_lies(resource), now)
     _describe(fields, representation)
+    if representation.sha256 is not None and wants_sha256(request.fields.get(_WANT)):
+        fields.append((b"Repr-Digest", repr_digest(representation.sha256)))
     spans = _spans(request, representation, now)
     if spans is None:
         return _whole(fields, representation)
@@ -75,6 +93,52 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
     return _multiple(fields, representation, spans)
 
 
+def form_to_make(request: Request, resource: File, now: float) -> OnDemand | None:
+    """Return the form of ``resource`` that `answer` would send if it were made.
+
+    ``None`` if there is nothing to make: another form is chosen, or no form has to be sent.
+    """
+    form = _select(request, resource, now)
+    if not isinstance(form, OnDemand) or form.made is not None:
+        return None
+    return form if evaluate(request.fields, form, now) is None else None
+
+
+def _select(request: Request, resource: File, now: float) -> Form | None:
+    """Section 12.5.3; ``None`` if the client accepts none."""
+    accepted = request.fields.get(b"accept-encoding")
+    index = choose(accepted, resource.variants)
+    lying = None if index is None else resource.variants[index]
+    if not resource.on_demand:
+        return lying
+    to_make = (form for form in resource.on_demand if not form.useless)
+    forms: tuple[Form, ...] = (*resource.variants, *to_make)
+    index = choose(accepted, forms)
+    if index is None:
+        return None
+    form = forms[index]
+    if isinstance(form, OnDemand) and lying is not None and _is_about_part(request, lying, now):
+        return lying
+    return form
+
+
+def _is_about_part(request: Request, representation: Representation, now: float) -> bool:
+    """Return whether Range may decide that ``representation`` is what the request is about.
+
+    It may not if the client resumes by a date: that does not tell which form its first part is
+    of, and would go for one that was encoded on demand as well (section 13.1.5).
+    """
+    by_date = not request.fields.get(b"if-range", b'"').startswith((b'"', b"W/"))
+    return not by_date and _spans(request, representation, now) is not None
+
+
+def _as_it_lies(resource: File) -> File:
+    """Return ``resource`` with nothing to be made; it still varies (section 12.5.5)."""
+    return File(
+        resource.variants, tuple(replace(form, useless=True) for form in resource.on_demand)
+    )
+
+
 def _redirect(directory: Directory, query: bytes | None) -> Response:
     """Section 15.4.2. The path alone: nothing of the request's authority can get into it."""
     location = directory.location
@@ -83,14 +147,14 @@ def _redirect(directory: Directory, query: bytes | None) -> Response:
     return plain_text(301, "Directories end with a slash.", [(b"Location", location)])
 
 
-def _validators(resource: File, representation: Representation, now: float) -> Fields:
+def _validators(resource: File, representation: Form, now: float) -> Fields:
     """The fields that a 304 repeats too (section 15.4.5)."""
     fields = [(b"ETag", representation.etag)]
     if representation.last_modified is not None:
         # Section 8.8.2.1: never later than Date.
         date = min(representation.last_modified, int(now))
         fields.append((b"Last-Modified", format_http_date(date)))
-    if len(resource.variants) > 1:
+    if len(resource.variants) > 1 or resource.on_demand:
         fields.append(_VARY)  # on every variant, the unencoded one too: section 12.5.5
     return fields
 
@@ -99,13 +163,13 @@ def _describe(fields: Fields, representation: Representation) -> None:
     fields.append((b"Content-Type", representation.content_type))
     if representation.coding:
         fields.append((b"Content-Encoding", representation.coding))
-    fields += (_ACCEPT_RANGES, _NOSNIFF)
+    fields += (_ACCEPT_RANGES, _NOSNIFF) if representation.divisible else (_NOSNIFF,)
 
 
 def _spans(request: Request, representation: Representation, now: float) -> Spans | None:
     """Range is defined for GET alone (section 14.2); ranges count in the encoded form."""
     value = request.fields.get(b"range")
-    if value is None or request.method != b"GET":
+    if value is None or request.method != b"GET" or not representation.divisible:
         return None
     if not if_range(request.fields, representation, now):
         return None

@@ -9,14 +9,12 @@ else whether its condition holds.
 from collections.abc import Mapping
 
 from .fields import matches, parse_entity_tags, parse_http_date
-from .resource import Representation
+from .resource import Form, Representation
 
 __all__ = ["evaluate", "if_range"]
 
 
-def evaluate(
-    fields: Mapping[bytes, bytes], representation: Representation, now: float
-) -> int | None:
+def evaluate(fields: Mapping[bytes, bytes], representation: Form, now: float) -> int | None:
     """Return 412 or 304 if a precondition of a GET or HEAD ends it, else ``None``.
 
     The fifth condition, If-Range, chooses between two successes: see `if_range`.
@@ -32,7 +30,7 @@ def evaluate(
     return 304 if changed is False else None
 
 
-def _if_match(fields: Mapping[bytes, bytes], representation: Representation) -> bool | None:
+def _if_match(fields: Mapping[bytes, bytes], representation: Form) -> bool | None:
     """Section 13.1.1: the strong comparison; a weak tag never matches."""
     value = fields.get(b"if-match")
     if value is None:
@@ -43,7 +41,7 @@ def _if_match(fields: Mapping[bytes, bytes], representation: Representation) -> 
 
 
 def _if_unmodified_since(
-    fields: Mapping[bytes, bytes], representation: Representation, now: float
+    fields: Mapping[bytes, bytes], representation: Form, now: float
 ) -> bool | None:
     """Section 13.1.4: ignored if the date is invalid or the representation has none."""
     since = parse_http_date(fields.get(b"if-unmodified-since", b""), now)
@@ -52,7 +50,7 @@ def _if_unmodified_since(
     return representation.last_modified <= since
 
 
-def _if_none_match(fields: Mapping[bytes, bytes], representation: Representation) -> bool | None:
+def _if_none_match(fields: Mapping[bytes, bytes], representation: Form) -> bool | None:
     """Section 13.1.2: the weak comparison. Whenever present it silences If-Modified-Since."""
     value = fields.get(b"if-none-match")
     if value is None:
@@ -63,7 +61,7 @@ def _if_none_match(fields: Mapping[bytes, bytes], representation: Representation
 
 
 def _if_modified_since(
-    fields: Mapping[bytes, bytes], representation: Representation, now: float
+    fields: Mapping[bytes, bytes], representation: Form, now: float
 ) -> bool | None:
     """Section 13.1.3: ignored if the date is invalid or the representation has none."""
     since = parse_http_date(fields.get(b"if-modified-since", b""), now)

@@ -7,7 +7,7 @@ A name that is not here is ``application/octet-stream``, which a browser saves a
 
 from collections.abc import Mapping
 
-__all__ = ["MEDIA_TYPES", "UNKNOWN", "media_type", "with_charset"]
+__all__ = ["MEDIA_TYPES", "UNKNOWN", "is_compressible", "media_type", "with_charset"]
 
 UNKNOWN = b"application/octet-stream"
 
@@ -133,6 +133,18 @@ video/x-msvideo           avi
 
 _TEXT = ("application/xhtml+xml", "application/atom+xml", "application/rss+xml")
 
+# Besides text, JSON and XML: what is written without compression. Images, sound, films, archives,
+# woff and office documents bring their own.
+_COMPRESSIBLE = frozenset(
+    b"""
+    application/json application/postscript application/rtf
+    application/toml application/vnd.apple.mpegurl application/vnd.ms-fontobject
+    application/wasm application/xml font/collection font/otf font/ttf image/bmp
+    image/x-icon model/obj
+    model/stl
+    """.split()
+)
+
 
 def with_charset(media_type: str) -> bytes:
     """Return ``media_type`` as a field value, with ``charset=utf-8`` where text has none.
@@ -168,3 +180,13 @@ def media_type(name: bytes, extra: Mapping[bytes, bytes]) -> bytes:
         return UNKNOWN
     extension = extension.lower()
     return extra.get(extension) or MEDIA_TYPES.get(extension, UNKNOWN)
+
+
+def is_compressible(content_type: bytes) -> bool:
+    """Return whether content of a type is likely to get smaller by a content coding."""
+    essence = content_type.partition(b";")[0].strip().lower()
+    return (
+        essence.startswith(b"text/")
+        or essence.endswith((b"+json", b"+xml"))
+        or (essence in _COMPRESSIBLE)
+    )

@@ -6,7 +6,7 @@ Floor: core (pure). RFC 9110 section 12.5.3 (Accept-Encoding).
 from collections.abc import Sequence
 
 from .fields import parse_weights
-from .resource import Representation
+from .resource import Form
 
 __all__ = ["choose"]
 
@@ -16,7 +16,7 @@ _IMPLICIT_IDENTITY = 0.5
 """Thousandths: identity is acceptable unless refused, but less so than anything asked for."""
 
 
-def choose(accept_encoding: bytes | None, variants: Sequence[Representation]) -> int | None:
+def choose(accept_encoding: bytes | None, variants: Sequence[Form]) -> int | None:
     """Return the index of the variant to send, ``None`` if the client accepts none of them.
 
     The highest weight wins; among equals the smallest. A client that sends no Accept-Encoding

@@ -97,7 +97,7 @@ _MEANING = {
         (
             *(b"accept-encoding", b"connection", b"content-length", b"expect", b"host"),
             *(b"if-match", b"if-modified-since", b"if-none-match", b"if-range"),
-            *(b"if-unmodified-since", b"range", b"transfer-encoding"),
+            *(b"if-unmodified-since", b"range", b"transfer-encoding", b"want-repr-digest"),
         ),
         _DECISIVE,
     ),

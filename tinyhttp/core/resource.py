@@ -5,6 +5,7 @@ what to say about it. A resource holds everything about it that does not depend 
 that it can be remembered and used again.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -14,7 +15,9 @@ __all__ = [
     "Directory",
     "File",
     "Forbidden",
+    "Form",
     "Missing",
+    "OnDemand",
     "OpenFile",
     "Representation",
     "Resource",
@@ -71,6 +74,33 @@ class Representation:
     """The content coding; ``b""`` for the file itself."""
     content: bytes | OpenFile
     """All octets in memory, or the open file to read them from."""
+    sha256: bytes | None = None
+    """Digest of all octets, if it is known (RFC 9530)."""
+    divisible: bool = True
+    """Whether parts of it may be sent. Not of what was encoded on demand: the next time, or on
+    another replica, the same content may become other octets."""
+
+
+@dataclass(slots=True)
+class OnDemand:
+    """A form of a file that is made when somebody first asks for it, by encoding the file."""
+
+    size: int
+    """What counts in the choice between forms, whatever it becomes: just less than the file. So
+    the choice stays the same once the form is made."""
+    etag: EntityTag
+    last_modified: HTTPDate | None
+    coding: bytes
+    source: Hashable = None
+    """What tells the state of the file that it is made from."""
+    made: Representation | None = None
+    """As long as it is remembered."""
+    useless: bool = False
+    """Whether it is not to be sent: nothing is gained, or the file's tag is not yet strong."""
+
+
+Form: TypeAlias = Representation | OnDemand
+"""What there is to choose from."""
 
 
 @dataclass(slots=True)
@@ -79,6 +109,8 @@ class File:
 
     variants: tuple[Representation, ...]
     """The file itself first, then its sidecars."""
+    on_demand: tuple[OnDemand, ...] = ()
+    """Forms in other codings, the preferred one first."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .fields import EntityTag, HTTPDate
 
-__all__ = ["Validators", "from_digest", "from_time", "is_meaningless"]
+__all__ = ["Validators", "from_digest", "from_time", "granularity", "is_meaningless", "on_demand"]
 
 _SECOND = 10**9  # nanoseconds
 
@@ -32,9 +32,23 @@ def is_meaningless(mtime_ns: int) -> bool:
     return mtime_ns // _SECOND in (0, 1)
 
 
-def from_digest(digest: bytes, coding: bytes) -> Validators:
-    """Return validators made from a digest of the content; there is no date then."""
-    return Validators(b'"%s%s"' % (digest, _suffix(coding)), None, 0)
+def from_digest(digest: bytes, coding: bytes, mtime_ns: int = 0) -> Validators:
+    """Return validators made from a digest of the content, in characters of an entity tag.
+
+    There is a date if ``mtime_ns`` (nanoseconds) says something.
+    """
+    date = None if is_meaningless(mtime_ns) else mtime_ns // _SECOND
+    return Validators(b'"%s%s"' % (digest, _suffix(coding)), date, 0)
+
+
+def on_demand(etag: EntityTag, coding: bytes) -> EntityTag | None:
+    """Return the tag of what a file with ``etag`` becomes when it is encoded on demand.
+
+    It is weak, as another replica may have another version of the encoder, and the same content
+    in other octets (section 8.8.1). ``None`` if the file's own tag is weak: another content may
+    have it as well.
+    """
+    return None if etag.startswith(b"W/") else b'W/%s%s"' % (etag[:-1], _suffix(coding))
 
 
 def from_time(
@@ -50,21 +64,21 @@ def from_time(
     """
     tag = b"%x-%x%s" % (mtime_ns, size, _suffix(coding))
     seconds = mtime_ns / _SECOND
-    granularity = _granularity(mtime_ns)
+    apart = granularity(mtime_ns)
     if torn:
         return Validators(b'W/"%s-torn-%x"' % (tag, int(now * 10**6)), mtime_ns // _SECOND, now)
-    if abs(now - seconds) < granularity:
-        return Validators(b'W/"%s-young"' % tag, mtime_ns // _SECOND, seconds + granularity)
+    if abs(now - seconds) < apart:
+        return Validators(b'W/"%s-young"' % tag, mtime_ns // _SECOND, seconds + apart)
     return Validators(b'"%s"' % tag, mtime_ns // _SECOND, 0)
 
 
-def _granularity(mtime_ns: int) -> float:
+def granularity(time_ns: int) -> float:
     """Return how many seconds apart two changes must be to be sure of different times.
 
     Some file systems keep whole or even seconds: 2 s. The others take the time of the kernel's
     last timer tick, which comes every 1 to 10 ms: 20 ms.
     """
-    return 2.0 if mtime_ns % _SECOND == 0 else 0.02
+    return 2.0 if time_ns % _SECOND == 0 else 0.02
 
 
 def _suffix(coding: bytes) -> bytes:

@@ -12,10 +12,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.answer import answer, check_method
+from ..core.answer import answer, check_method, form_to_make
 from ..core.path import SitePath, resolve
 from ..core.request import Head, Request
-from ..core.resource import File, Missing, Resource, Span
+from ..core.resource import File, Missing, OnDemand, Resource, Span
 from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
 from ..site.residency import read_at_once
@@ -86,7 +86,7 @@ class Exchange:
         self._is_logged = True
         self._shown = b""  # the field lines of the response, but for the first two
         self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
-        self._look_up: Deferred[Found] | None = None
+        self._look_up: Deferred[Found] | Deferred[None] | None = None
         self._transfer: Transfer | None = None
         tally = self._server.tally
         self._began = 0.0 if tally is None else tally.clock()
@@ -213,15 +213,53 @@ class Exchange:
     # The disk.
 
     def _wait_for_disk(self, path: SitePath) -> None:
-        self._look_up = self._server.look_up(path)
-        _ = self._look_up.addCallbacks(
-            self._found, self._not_found, callbackArgs=(path,)
-        ).addErrback(self._broken)
+        self._look_up = look_up = self._server.look_up(path)
+        _ = look_up.addCallbacks(self._found, self._not_found, callbackArgs=(path,)).addErrback(
+            self._broken
+        )
 
     def _found(self, found: Found, path: SitePath) -> None:
-        assert self._request is not None
         self._look_up = None
         self._found_at = path, found
+        if isinstance(found.resource, File) and found.resource.on_demand:
+            self._choose_form(found.resource, found, path)
+        else:
+            self._represent(found)
+
+    def _choose_form(self, resource: File, found: Found, path: SitePath) -> None:
+        """Have a form made, if it is one that is made on demand and has not been."""
+        assert self._request is not None
+        form = form_to_make(self._request, resource, self._server.now())
+        while form is not None and self._server.site.recall_form(path, form):
+            # It is made now, or known to be useless, in which case another one may be chosen.
+            form = form_to_make(self._request, resource, self._server.now())
+        if form is None:
+            self._represent(found)
+            return
+        making = self._server.forms.make(path, found, form)
+        if making is None:
+            self._represent_as_it_lies(found)
+            return
+        self._look_up = making
+        _ = making.addCallbacks(
+            self._made, self._not_found, callbackArgs=(form, resource, found, path)
+        ).addErrback(self._broken)
+
+    def _made(
+        self, result: None, form: OnDemand, resource: File, found: Found, path: SitePath
+    ) -> None:
+        self._look_up = None
+        if self._server.site.recall_form(path, form):
+            self._choose_form(resource, found, path)
+        else:  # it was dropped again at once
+            self._represent_as_it_lies(found)
+
+    def _represent_as_it_lies(self, found: Found) -> None:
+        self._found_at = None  # a makeshift, which is not to be remembered
+        self._represent(found)
+
+    def _represent(self, found: Found) -> None:
+        assert self._request is not None
         self.respond(answer(self._request, found.resource, self._server.now()))
 
     def _not_found(self, failure: Failure) -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
@@ -20,18 +20,23 @@ from ..core.fields import format_http_date
 from ..core.forwarded import TrustedProxies
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
+from ..site.coding import select
 from ..site.files import Files, Found, NoFiles, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .access_log import AccessLog
 from .deadlines import Deadlines
 from .disk import Disk
+from .forms import Forms
 from .memo import Memo
 from .pages import Page
 from .poller import make_poller
 from .protocol import Connection
 from .tally import Tally
 from .trace import make_tracing
+
+if TYPE_CHECKING:
+    from ..site.verification import Contents
 
 __all__ = ["Server", "Timeouts"]
 
@@ -64,8 +69,11 @@ class Server(Factory):
     the reactor waits itself. What ``trusted_proxies`` say of a request's origin is believed. With
     ``request_id`` every response has X-Request-ID. ``clock`` gives epoch seconds, ``stopwatch``
     seconds from any beginning. ``tally`` counts what is done, and ``pages`` are paths that are
-    answered without looking for a file. With ``None`` for ``root`` there are no files at all.
-    Raises ``OSError`` if ``root`` can't be opened.
+    answered without looking for a file. ``compress`` names the codings in which text without
+    sidecars is sent ("br", "zstd", "gzip"), the preferred one first; ``contents`` is what is known
+    of the files beforehand, as in `Files`. With ``None`` for ``root`` there are no files at all.
+    Raises ``OSError`` if ``root`` can't be opened, ``ValueError`` for a coding that there is no
+    encoder for.
     """
 
     noisy = False
@@ -89,6 +97,8 @@ class Server(Factory):
         clock: Callable[[], float] = time,
         tally: Tally | None = None,
         pages: Mapping[bytes, Page] | None = None,
+        compress: Sequence[str] = (),
+        contents: "Contents | None" = None,
         stopwatch: Callable[[], float] = perf_counter,
     ):
         files: Files | NoFiles = NoFiles(clock)
@@ -99,9 +109,12 @@ class Server(Factory):
                 index=index,
                 hidden_files=hidden_files,
                 media_types=media_types,
+                contents=contents,
+                on_demand=select(compress),
             )
         self.site = Site(files, clock, capacity)
         self.disk = Disk(reactor, threads)
+        self.forms = Forms(reactor, threads, self.site)
         self.deadlines = Deadlines(reactor)
         self.limits = limits or Limits()
         self.timeouts = timeouts or Timeouts()
@@ -239,6 +252,7 @@ class Server(Factory):
         self._ended = True
         self._close_root()
         self.disk.rest()
+        self.forms.rest()
         if self.access_log is not None:
             await self.access_log.close()
 
@@ -260,3 +274,4 @@ class Server(Factory):
     def _rest_if_unused(self) -> None:
         if not self.numPorts and not self.connections:
             self.disk.rest()
+            self.forms.rest()

@@ -10,25 +10,32 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from ..core.media_types import media_type
+from ..core.media_types import is_compressible, media_type
 from ..core.path import SitePath, is_hidden
 from ..core.resource import (
     Directory,
     File,
     Forbidden,
     Missing,
+    OnDemand,
     OpenFile,
     Representation,
     Resource,
 )
 from ..core.response import Refused
-from ..core.validators import Validators, from_digest, from_time, is_meaningless
+from ..core.validators import Validators, from_digest, from_time, is_meaningless, on_demand
 from .cache import LRU
+from .coding import EXTENSIONS
 from .open_file import SharedFile
 from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
+from .walk import Names
+
+if TYPE_CHECKING:
+    from .verification import Contents  # json, which serving has no other use for
 
 __all__ = ["FRESH", "Files", "Found", "NoFiles", "hold", "let_go"]
 
@@ -38,7 +45,15 @@ FRESH = 1.0
 STALE = 60.0
 """Seconds behind its freshness after which a resource is not taken to be in the kernel's memory."""
 
-_SIDECARS = ((b".br", b"br"), (b".zst", b"zstd"), (b".gz", b"gzip"))
+_SIDECARS = tuple((extension, coding) for coding, extension in EXTENSIONS.items())
+
+LEAST_ENCODED = 1024
+"""Octets of a file that is worth encoding on demand."""
+MOST_ENCODED = 1024 * 1024
+"""Octets of a file that is encoded in some tens of milliseconds at most."""
+
+_TAG_DIGITS = 32
+"""Hex digits of a SHA-256 in an entity tag: 128 bits are enough to tell contents apart."""
 
 # No such name; or a socket, or a device without a driver, that took the name of a file.
 _NOWHERE = frozenset(
@@ -75,7 +90,9 @@ class Files:
     """The files of a tree, as resources.
 
     ``index`` are the names tried in a directory, in order; ``media_types`` go before the built-in
-    table (see `media_type`); ``clock`` gives epoch seconds.
+    table (see `media_type`); ``clock`` gives epoch seconds. Where the ``contents`` of a file are
+    known, its tag is made from them. ``on_demand`` are the codings that compressible files get
+    which have no sidecar for them, the preferred one first.
     """
 
     def __init__(
@@ -86,12 +103,16 @@ class Files:
         index: Sequence[str] = ("index.html",),
         hidden_files: bool = False,
         media_types: Mapping[bytes, bytes] | None = None,
+        contents: "Contents | None" = None,
+        on_demand: Sequence[bytes] = (),
     ):
         self._tree = tree
         self._clock = clock
         self._index = [os.fsencode(name) for name in index]
         self._hidden_files = hidden_files
         self._media_types = media_types or {}
+        self._contents = contents
+        self._on_demand = tuple(on_demand)
         self._digests: LRU[Identity, bytes] = LRU(_DIGESTS, _DIGESTS)
         self._digests_lock = Lock()
 
@@ -141,7 +162,7 @@ class Files:
             with self._tree.directory(path.segments) as place:
                 missing: list[bytes] = []
                 for name in self._index:
-                    if found := self._file(place, name, now):
+                    if found := self._file(place, (*path.segments, name), now):
                         for absent in missing:
                             _note_absence(found, place, absent)
                         return found
@@ -149,17 +170,21 @@ class Files:
                 return nothing
         *way, name = path.segments
         with self._tree.directory(way) as place:
-            if found := self._file(place, name, now):
+            if found := self._file(place, path.segments, now):
                 return found
             if place.is_directory(name):
                 return Found(Directory(path.escaped(directory=True)), now + FRESH)
             return nothing
 
-    def _file(self, place: Place, name: bytes, now: float) -> Found | None:
-        """Return the file ``name`` with its sidecars, ``None`` if there is no such regular file."""
+    def _file(self, place: Place, names: Names, now: float) -> Found | None:
+        """Return the file ``names``, which is in ``place``, with its sidecars.
+
+        ``None`` if there is no such regular file.
+        """
         # First, so that what is not seen now changes it; and by the clock as it is here, as it may
         # have taken long to get here.
         directory = _settled(place.state(), self._clock())
+        *way, name = names
         plain = _open(place, name)
         if plain is None:
             return None
@@ -167,9 +192,12 @@ class Files:
         local = read_at_once(plain.descriptor, 1, 0) is not None
         found = Found(File(()), now + FRESH, [] if local else None, directory)
         try:
-            self._add(found, plain, name, content_type, b"", now)
+            state = self._add(found, plain, names, content_type, b"", now)
             for extension, coding in _SIDECARS:
-                self._add_sidecar(found, place, name + extension, content_type, coding, now)
+                sidecar = (*way, name + extension)
+                self._add_sidecar(found, place, sidecar, content_type, coding, now)
+            if self._on_demand:
+                self._add_on_demand(found, state)
         except BaseException:
             let_go(found)
             raise
@@ -179,18 +207,18 @@ class Files:
         self,
         found: Found,
         place: Place,
-        name: bytes,
+        names: Names,
         content_type: bytes,
         coding: bytes,
         now: float,
     ) -> None:
         """Add a sidecar, if there is one; one that can't be read is no reason to fail."""
         try:
-            file = _open(place, name)
+            file = _open(place, names[-1])
             if file is not None:
-                self._add(found, file, name, content_type, coding, now)
+                self._add(found, file, names, content_type, coding, now)
             else:
-                _note_absence(found, place, name)
+                _note_absence(found, place, names[-1])
         except OSError as error:
             _check_exhaustion(error)
             found.seen = None
@@ -199,21 +227,25 @@ class Files:
         self,
         found: Found,
         file: SharedFile,
-        name: bytes,
+        names: Names,
         content_type: bytes,
         coding: bytes,
         now: float,
-    ) -> None:
-        """Add what ``file`` holds to the variants that were ``found``; takes over the file."""
+    ) -> Identity:
+        """Add what ``file`` holds to the variants that were ``found``; takes over the file.
+
+        Returns the state in which it was read.
+        """
         assert isinstance(found.resource, File)
         try:
             snapshot = take_snapshot(file)
-            validators = self._validators(file, snapshot, coding, now)
+            sha256 = self._known(names, snapshot)
+            validators = self._validators(file, snapshot, coding, now, sha256)
             if validators.settled or snapshot.torn:
                 found.fresh_until = min(found.fresh_until, validators.settled or now)
                 found.seen = None
             elif found.seen is not None:
-                found.seen.append((name, identity(snapshot.stat)))
+                found.seen.append((names[-1], identity(snapshot.stat)))
             if snapshot.content is None:
                 file.hold()
             variant = Representation(
@@ -223,15 +255,54 @@ class Files:
                 content_type,
                 coding,
                 file if snapshot.content is None else snapshot.content,
+                sha256,
             )
             found.resource = File((*found.resource.variants, variant))
+            return identity(snapshot.stat)
         finally:
             file.let_go()
 
+    def _add_on_demand(self, found: Found, state: Identity) -> None:
+        """Add the forms that a file in that ``state`` may get.
+
+        They are not sent of one so young that its tag says little; but it varies all the same.
+        """
+        assert isinstance(found.resource, File)
+        variants = found.resource.variants
+        plain = variants[0]
+        if not LEAST_ENCODED <= plain.size <= MOST_ENCODED:
+            return
+        if not is_compressible(plain.content_type):
+            return
+        present = [variant.coding for variant in variants]
+        forms = [
+            OnDemand(plain.size - 1, plain.etag, plain.last_modified, coding, state, useless=True)
+            for coding in self._on_demand
+            if coding not in present
+        ]
+        for form in forms:
+            etag = on_demand(plain.etag, form.coding)
+            if etag is not None:
+                form.etag, form.useless = etag, False
+        found.resource = File(variants, tuple(forms))
+
+    def _known(self, names: Names, snapshot: Snapshot) -> bytes | None:
+        """Return the SHA-256 of the content, if it is known beforehand."""
+        if self._contents is None or snapshot.torn:
+            return None
+        return self._contents.digest(names, identity(snapshot.stat))
+
     def _validators(
-        self, file: SharedFile, snapshot: Snapshot, coding: bytes, now: float
+        self,
+        file: SharedFile,
+        snapshot: Snapshot,
+        coding: bytes,
+        now: float,
+        sha256: bytes | None,
     ) -> Validators:
         mtime = snapshot.stat.st_mtime_ns
+        if sha256 is not None:
+            return from_digest(sha256.hex()[:_TAG_DIGITS].encode(), coding, mtime)
         if is_meaningless(mtime):
             digest = self._digest(file, snapshot, now)
             if not snapshot.torn or snapshot.content is not None:

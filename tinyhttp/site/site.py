@@ -4,11 +4,11 @@ Floor: site. `Site.recall` and `Site.remember` belong to the reactor's thread an
 disk; `Site.files` finds what they don't know, in any thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from ..core.path import SitePath
-from ..core.resource import File
+from ..core.resource import File, OnDemand
 from .cache import LRU
 from .files import FRESH, Files, Found, NoFiles, let_go
 
@@ -27,6 +27,8 @@ class Capacity:
     """Descriptors kept open, of files too large for memory."""
     others: int = 1024
     """Paths that lead to no file; kept apart, so that a scan does not push files out."""
+    encoded: int = 32 * 1024 * 1024
+    """Octets of forms that were encoded on demand."""
 
 
 class Site:
@@ -47,6 +49,9 @@ class Site:
         self.hits = self.misses = 0
         """How often a path was known, and how often not."""
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
+        self._forms: LRU[tuple[SitePath, bytes, Hashable], OnDemand] = LRU(
+            capacity.files, capacity.encoded, _unmake
+        )
 
     def close(self) -> None:
         """Forget everything and close the root, at which no look-up may be under way."""
@@ -58,6 +63,7 @@ class Site:
         self._closed = True
         for memory in (self._small, self._large, self._others):
             memory.clear()
+        self._forms.clear()
 
     def recall(self, path: SitePath) -> Found | None:
         """Return what ``path`` is known to lead to; ``None`` if it has to be looked up.
@@ -96,3 +102,28 @@ class Site:
             self._large.put(path, found, open_files)
         else:
             self._small.put(path, found, sum(variant.size for variant in variants))
+
+    def recall_form(self, path: SitePath, form: OnDemand) -> bool:
+        """Return whether it is known what becomes of ``form``, which knows it itself then.
+
+        As it goes by the state of the file, one that was looked up again is not encoded again.
+        """
+        known = self._forms.get((path, form.coding, form.source))
+        if known is None:
+            return False
+        if known is not form:
+            form.made, form.useless = known.made, known.useless
+            self.remember_form(path, form)
+        return True
+
+    def remember_form(self, path: SitePath, form: OnDemand) -> None:
+        """Keep what became of ``form``, as long as there is room; it knows it no longer then."""
+        key = path, form.coding, form.source
+        if self._closed or self._forms.get(key) is form:
+            return
+        size = 0 if form.made is None else form.made.size
+        self._forms.put(key, form, size)
+
+
+def _unmake(form: OnDemand) -> None:
+    form.made = None

@@ -90,9 +90,29 @@ class Place:
         while self._descriptors:
             os.close(self._descriptors.pop())
 
+    @property
+    def descriptor(self) -> int:
+        """What leads to this directory in calls with ``dir_fd``, until it is closed."""
+        return self._descriptors[-1]
+
     def state(self) -> os.stat_result:
         """Return the state of this directory."""
         return os.fstat(self._descriptors[-1])
+
+    def entries(self) -> list[tuple[bytes, bool]]:
+        """Return the names of directories (with ``True``), regular files and links, in order."""
+        descriptor = os.open(b".", _NAMES, dir_fd=self._descriptors[-1])
+        try:
+            with os.scandir(descriptor) as entries:
+                return sorted(
+                    (os.fsencode(entry.name), entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                    or entry.is_file(follow_symlinks=False)
+                    or entry.is_symlink()
+                )
+        finally:
+            os.close(descriptor)
 
     def holds(self, name: bytes) -> bool:
         """Return whether there is anything of that ``name``, be it a link that leads nowhere."""

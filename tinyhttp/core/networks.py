@@ -1,4 +1,4 @@
-"""Sets of IP networks, for whom something is believed.
+"""Sets of IP networks, for whom something is believed; and who counts as one client.
 
 Floor: core (pure).
 """
@@ -6,10 +6,13 @@ Floor: core (pure).
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-__all__ = ["UNIX", "Networks"]
+__all__ = ["UNIX", "Networks", "one_client"]
 
 UNIX = "unix"
 """Stands among networks for whoever connects to a UNIX socket."""
+
+_NAT64 = bytes.fromhex("0064ff9b 00000000 00000000")
+"""Before the addresses of IPv4 clients behind a translator, 64:ff9b::/96 (RFC 6052 section 2.1)."""
 
 
 class Networks:
@@ -46,3 +49,19 @@ def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
         if address.scope_id is not None:
             return IPv6Address(int(address))
     return address
+
+
+def one_client(host: str) -> bytes | None:
+    """Return what the addresses of the client at ``host`` share; ``None`` if it is no IP address.
+
+    That is the address for IPv4, and for IPv6 the first 64 bits: the others are the host's own to
+    choose (RFC 4291 section 2.5.1), and it may take a new one for every connection.
+    """
+    try:
+        address = _plain(ip_address(host))
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address.packed
+    packed = address.packed
+    return packed[12:] if packed.startswith(_NAT64) else packed[:8]

@@ -33,6 +33,7 @@ REASONS = {
     414: b"URI Too Long",
     416: b"Range Not Satisfiable",
     417: b"Expectation Failed",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
     500: b"Internal Server Error",
     501: b"Not Implemented",

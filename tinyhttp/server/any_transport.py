@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.protocols.policies import ProtocolWrapper
 
-__all__ = ["can_half_close", "octets_acknowledged", "send_at_once"]
+__all__ = ["can_half_close", "counts_all", "octets_acknowledged", "send_at_once"]
 
 # struct tcp_info, linux/tcp.h: 8 octets, 24 of __u32, 2 of __u64, then tcpi_bytes_acked.
 _BYTES_ACKED = struct.Struct("120xQ")
@@ -50,6 +50,15 @@ def octets_acknowledged(transport: Any) -> int | None:
         return int(_BYTES_ACKED.unpack(info)[0])
     except (OSError, struct.error):  # a kernel older than 4.1
         return None
+
+
+def counts_all(transport: Any) -> bool:
+    """Return whether `octets_acknowledged` counts octets, and does not only tell that some moved.
+
+    For a UNIX socket somebody has to know what was sent.
+    """
+    sock = _socket_of(transport)
+    return sock is not None and (sock.family != socket.AF_UNIX or hasattr(transport, "octets_sent"))
 
 
 def can_half_close(transport: Any) -> bool:

@@ -111,21 +111,35 @@ class Exchange:
     def respond(self, response: Response) -> None:
         """Write ``response``; the connection hears of it when it is all written."""
         self._status = response.status
-        connection = self._connection
-        before_date, after_date = render_head(response, connection.connection_field(self._request))
+        before_date, after_date = render_head(response, self._connection_field())
         head = before_date + self._server.date(self._server.now()) + after_date
         body = b"" if self._is_head else _in_memory(response.body)
         self._remember(before_date, after_date, body)
         self._send(head, body)
 
+    def _connection_field(self) -> bytes:
+        """Return the value of Connection (RFC 9112 section 9.3)."""
+        if self._server.draining:
+            self._connection.persistent = False
+        if not self._connection.persistent:
+            return b"close"
+        return b"keep-alive" if self._request is not None and self._request.old else b""
+
     def _send(self, head: bytes, body: Body) -> None:
         connection = self._connection
+        allowance = connection.allowance
         if isinstance(body, bytes):
+            if allowance is not None:
+                allowance.spend(len(body))
             connection.send(head, body)
             self._end(len(body))
             return
         connection.flush()
-        sent = begin(connection.transport, head, body)
+        if allowance is None or allowance.pace is None:
+            sent = begin(connection.transport, head, body)
+        else:
+            connection.transport.write(head)
+            sent = 0
         if pieces := rest(body, sent):
             self.go_on(self._status, pieces, sent)
         else:
@@ -135,7 +149,8 @@ class Exchange:
         """Write the ``pieces`` that are left of a body behind the ``sent`` octets of it."""
         self._status = status
         connection = self._connection
-        self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
+        pace = None if connection.allowance is None else connection.allowance.pace
+        self._transfer = make_transfer(pieces, connection.transport, self._server.disk, pace)
         self._transfer.sent = sent
         connection.watch_progress()
         if connection.is_full:
@@ -165,7 +180,7 @@ class Exchange:
 
     @property
     def waits_for_disk(self) -> bool:
-        """Whether it is the disk, and not the client, that has to move next."""
+        """Whether it is the disk, or the pace, and not the client, that has to move next."""
         return self._look_up is not None or (
             self._transfer is not None and not self._transfer.waits_for_client
         )

@@ -22,13 +22,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.body import Body, body_of
-from ..core.request import Head, Request, find_head_end, parse
+from ..core.request import Head, Request, parse
 from ..core.resource import Span
 from ..core.response import Refused
-from .any_transport import can_half_close, octets_acknowledged, send_at_once
+from .allowance import Allowance
+from .any_transport import can_half_close, send_at_once
 from .exchange import Exchange
+from .incoming import Incoming
 from .memo import is_closed
+from .progress import Progress
+from .quotas import SLOW_REQUEST, SLOW_RESPONSE
 from .transfer import begin, rest
 
 if TYPE_CHECKING:
@@ -69,10 +72,11 @@ class Connection(Protocol):
         """Whether another request may follow."""
         self.is_full = False
         """Whether the transport has more to send than it likes."""
+        self.allowance: Allowance | None = None
+        """What it may have, if there is a limit to it; set by the server."""
         self._phase: int = _HEAD
-        self._buffer = bytearray()
-        self._scanned = 0  # octets of the buffer known not to hold the end of a head
-        self._skipped_line = False
+        self._incoming = Incoming(server.heads, server.limits)
+        self._buffer = self._incoming.buffer
         self._unsent: list[bytes] | None = None  # what `_advance` has gathered; None outside it
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
@@ -81,9 +85,8 @@ class Connection(Protocol):
         self._orderly = True  # nothing unread is left, so a plain close loses nothing
         self._head: Head | None = None
         self._request: Request | None = None  # the one under way
-        self._body: Body | None = None
         self._exchange: Exchange | None = None
-        self._taken: int | None = None  # of what was sent, when it was looked at last
+        self._progress: Progress | None = None  # of a client that takes its time
         self._lingered = 0
 
     # What the transport tells.
@@ -92,8 +95,8 @@ class Connection(Protocol):
         """Start waiting for the first request."""
         self.transport.registerProducer(self, True)
         send_at_once(self.transport)
-        self.server.opened(self)
         self._wait(self.server.timeouts.head)
+        self.server.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Take ``data`` and answer as many requests as are complete."""
@@ -160,6 +163,7 @@ class Connection(Protocol):
         elif self._phase == _LINGERING:
             self._lose()
         elif self._phase == _BODY or self._buffer:
+            self.server.refusals.count(SLOW_REQUEST)
             self.refuse(Refused(408, "The request took too long to arrive."))
         else:
             self._lose()
@@ -167,8 +171,19 @@ class Connection(Protocol):
     def drain(self) -> None:
         """Finish the request under way, if there is one, and close."""
         self.persistent = False
-        if self._phase == _HEAD and not self._buffer and not self.is_full:
+        if self._waits():
             self._lose()
+
+    def waits_since(self) -> tuple[float, bool] | None:
+        """See `tinyhttp.server.crowd.Member`."""
+        if not self._waits():
+            return None
+        timeouts = self.server.timeouts
+        return self.deadline - (timeouts.idle if self._idle else timeouts.head), not self._idle
+
+    def _waits(self) -> bool:
+        """Return whether nothing is under way, neither a request nor a response."""
+        return self._phase == _HEAD and not self._buffer and not self.is_full
 
     # Reading.
 
@@ -176,7 +191,7 @@ class Connection(Protocol):
         """Answer a request from memory if that is possible; return whether."""
         server = self.server
         answer = server.memo.get(head.decisive)
-        if answer is None or not self.persistent or server.draining:
+        if answer is None or not self.persistent:
             return False
         now = server.now()
         if now < answer.made or not server.site.is_fresh(answer.path, answer.found, now):
@@ -184,7 +199,9 @@ class Connection(Protocol):
         body = answer.body
         if not isinstance(body, bytes) and is_closed(body):
             return False
-        self._skipped_line = False
+        if server.asks_first and not server.may_repeat(self, body):
+            return False
+        self._incoming.skipped_line = False
         self.persistent = answer.persistent
         octets = answer.before_date + server.date(now) + answer.after_date
         if isinstance(body, bytes):
@@ -242,22 +259,10 @@ class Connection(Protocol):
         return False
 
     def _read_head(self) -> bool:
-        buffer = self._buffer
-        if not self._skipped_line and buffer.startswith(b"\r"):
-            # RFC 9112 section 2.2: one empty line before a request is forgiven.
-            if len(buffer) == 1 and not self._client_done:
-                return False
-            if buffer.startswith(b"\r\n"):
-                del buffer[:2]
-                self._skipped_line = True
-        end = find_head_end(buffer, self._scanned, self.server.limits)
-        if end < 0:
+        head = self._incoming.take_head(is_all=self._client_done)
+        if head is None:
             self._wait_for_rest_of_head()
             return False
-        head = self.server.heads.read(bytes(buffer[:end]))
-        del buffer[:end]
-        self._scanned = 0
-        self._skipped_line = False
         if self._repeat(head):
             return True
         self._head = head
@@ -272,33 +277,34 @@ class Connection(Protocol):
     def _wait_for_rest_of_head(self) -> None:
         if self._client_done:
             self._lose()
-        elif self._buffer and self._idle:
-            self._idle = False
-            self._wait(self.server.timeouts.head)
-        self._scanned = len(self._buffer)
+        elif self._incoming.has_begun:
+            begins = self._idle or self._incoming.is_new
+            if self._idle:
+                self._idle = False
+                self._wait(self.server.timeouts.head)
+            self._watch_arrival(begins=begins)
 
     def _start_body(self, request: Request) -> None:
         self._request = request
-        self._body = body_of(request)
-        if request.expects_continue or self._body.received > self.server.limits.body:
-            # RFC 9110 section 10.1.1: the final status at once spares the client its upload.
-            # Whether the body comes all the same can't be known, so nothing may follow it.
-            self._handle_without_body(request)
-        else:
+        if self._incoming.start_body(request):
             self._phase = _BODY
             self._wait(self.server.timeouts.head)
+            self._watch_arrival(begins=True)
+        else:
+            # Whether the body comes all the same can't be known, so nothing may follow it.
+            self._handle_without_body(request)
 
     def _read_body(self) -> bool:
-        assert self._body is not None
         assert self._request is not None
-        ended = self._body.drop(self._buffer)
-        if self._body.received > self.server.limits.body:
+        ended = self._incoming.drop_body()
+        if self._incoming.is_too_long:
             self._handle_without_body(self._request)
         elif ended:
             self._handle(self._request)
         elif self._client_done:
             self._lose()
         else:
+            self._watch_arrival()
             return False
         return True
 
@@ -331,17 +337,18 @@ class Connection(Protocol):
             head=self._head,
             request=request,
         )
-        self._exchange.answer(request)
+        refused = None if self.allowance is None else self.allowance.refusal()
+        if refused is None:
+            self._exchange.answer(request)
+        else:
+            self._exchange.respond(refused.response())
 
     def refuse(self, refused: Refused) -> None:
         """Answer what can't be followed by another request, and close."""
         if self._phase >= _CLOSING or (self._exchange is not None and self._exchange.has_begun):
             self._lose()  # it is too late for another answer
             return
-        if self._head is not None:
-            line = self._head.decisive[0]
-        else:
-            line = bytes(self._buffer.split(b"\r\n", 1)[0])
+        line = self._incoming.first_line() if self._head is None else self._head.decisive[0]
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
         self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
@@ -366,14 +373,6 @@ class Connection(Protocol):
             self._unsent.clear()
             self.transport.write(data)
 
-    def connection_field(self, request: Request | None) -> bytes:
-        """Return the value of Connection (RFC 9112 section 9.3) in an answer to ``request``."""
-        if self.server.draining:
-            self.persistent = False
-        if not self.persistent:
-            return b"close"
-        return b"keep-alive" if request is not None and request.old else b""
-
     def client(self) -> bytes:
         """Return the client's address, for the log."""
         if not self._client:
@@ -383,7 +382,7 @@ class Connection(Protocol):
 
     def responded(self) -> None:
         """A response is written: go on to the next request, or to the end."""
-        self._request = self._body = self._exchange = self._head = None
+        self._request = self._exchange = self._head = None
         if not self.persistent:
             self._close()
             return
@@ -412,15 +411,23 @@ class Connection(Protocol):
 
     def watch_progress(self) -> None:
         """See to it that the client takes something of what is sent to it."""
-        self._taken = octets_acknowledged(self.transport)
-        self._wait(self.server.timeouts.stall)
+        if self._progress is None:
+            self._progress = self.server.progress(self.transport)
+        self._progress.begin()
+        self._wait(self._progress.wait)
+
+    def _watch_arrival(self, *, begins: bool = False) -> None:
+        """See to it that what has begun to come does not take too long to be complete."""
+        if self.allowance is not None:
+            self.allowance.arrived(self._incoming.news, begins=begins)
 
     def _give_up_unless_moving(self) -> None:
-        taken = octets_acknowledged(self.transport)
-        waits_for_disk = self._exchange is not None and self._exchange.waits_for_disk
-        if waits_for_disk or (taken is not None and taken != self._taken):
-            self.watch_progress()
+        assert self._progress is not None
+        is_ours = self._exchange is not None and self._exchange.waits_for_disk
+        if self._progress.look(is_ours=is_ours):
+            self._wait(self._progress.wait)
         else:
+            self.server.refusals.count(SLOW_RESPONSE)
             self.transport.abortConnection()
 
     def _close(self) -> None:

@@ -7,6 +7,7 @@ several of them can live in one process.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import time
 from typing import Any
 
@@ -19,15 +20,22 @@ from zope.interface import implementer
 from ..core.fields import format_http_date
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
+from ..core.response import Body
 from ..site.files import Files, Found, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .access_log import AccessLog
+from .allowance import Allowance
+from .clients import Clients
+from .crowd import Crowd
 from .deadlines import Deadlines
 from .disk import Disk
 from .memo import Memo
+from .pace import TICK, Pace
 from .poller import make_poller
+from .progress import Progress
 from .protocol import Connection
+from .quotas import CROWDED, Quotas, Refusals, descriptors_allowed, places_beside, within
 
 __all__ = ["Server", "Timeouts"]
 
@@ -73,6 +81,7 @@ class Server(Factory):
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         capacity: Capacity | None = None,
+        quotas: Quotas | None = None,
         access_log: AccessLog | None = None,
         clock: Callable[[], float] = time,
     ):
@@ -83,6 +92,8 @@ class Server(Factory):
             hidden_files=hidden_files,
             media_types=media_types,
         )
+        allowed = descriptors_allowed()
+        capacity = within(capacity or Capacity(), allowed)
         self.site = Site(files, clock, capacity)
         self.disk = Disk(reactor, threads)
         self.deadlines = Deadlines(reactor)
@@ -92,9 +103,20 @@ class Server(Factory):
         self.access_log = access_log
         self.now = clock
         self.draining = False
+        self.quotas = quotas or Quotas()
+        self.refusals = Refusals()
+        self.asks_first = self.quotas.for_each()
+        """Whether even what is in memory may not just be sent: a limit, or draining, forbids it."""
         self.memo = Memo()
         self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
+        places: float | None = self.quotas.connections
+        if places is None:
+            places = places_beside(capacity, threads, allowed)
+        self.crowd = Crowd(self.connections, places or inf, self.deadlines.now, self.refusals)
+        self._clients = Clients(self.quotas)
+        self._octets = self.quotas.octets()
+        self._paces = Deadlines(reactor, TICK)
         self._reactor = reactor
         self._look_ups: dict[SitePath, list[Deferred[Found]]] = {}
         self._date = b""
@@ -121,17 +143,41 @@ class Server(Factory):
     # For connections.
 
     def opened(self, connection: Connection) -> None:
-        """Count ``connection`` in."""
+        """Count ``connection`` in; it is closed if there is no place for it, or one too many."""
+        has_place = len(self.connections) < self.crowd.most or self.crowd.places() > 0
         self.connections.add(connection)
+        if self.quotas.for_each():
+            pace = Pace(self._octets, self._paces) if self._octets else None
+            connection.allowance = Allowance(
+                connection, self.quotas, self._clients, self.refusals, pace
+            )
+        if not has_place:
+            self.refusals.count(CROWDED)
+            connection.drain()
+        elif connection.allowance is not None:
+            connection.allowance.enter()
 
     def closed(self, connection: Connection) -> None:
         """Count ``connection`` out."""
         self.connections.discard(connection)
         self.deadlines.remove(connection)
+        if connection.allowance is not None:
+            connection.allowance.leave()
+        self.crowd.left()
         self._rest_if_unused()
         if not self.connections and self._empty is not None:
             empty, self._empty = self._empty, None
             empty.callback(None)
+
+    def progress(self, transport: Any) -> Progress:
+        """Return the progress of the client at the other end of ``transport``."""
+        return Progress(transport, self.timeouts.stall, self.quotas, self.deadlines.now)
+
+    def may_repeat(self, connection: Connection, body: Body) -> bool:
+        """Return whether ``connection`` may be sent ``body`` from memory, if `asks_first`."""
+        if self.draining:
+            return False
+        return connection.allowance is None or connection.allowance.may_repeat(body)
 
     def date(self, now: float) -> bytes:
         """Return the value of Date; made once a second."""
@@ -180,7 +226,7 @@ class Server(Factory):
         stopped: Deferred[None] = Deferred()
         self._wait_for_stop.append(stopped)
         if self._stopping is None:
-            self.draining = True
+            self.draining = self.asks_first = True
             self._stopping = Deferred.fromCoroutine(self._stop(grace))
         # What was asked for twice is done once, and everyone hears of it.
         self._stopping = self._stopping.addCallback(self._tell_stopped)

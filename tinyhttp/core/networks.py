@@ -64,4 +64,6 @@ def one_client(host: str) -> bytes | None:
     if isinstance(address, IPv4Address):
         return address.packed
     packed = address.packed
+    if address.is_link_local:  # one network for everybody on the wire
+        return packed
     return packed[12:] if packed.startswith(_NAT64) else packed[:8]

@@ -9,6 +9,8 @@ from ..core.request import Head, HeadReader, Limits, Request, find_head_end
 
 __all__ = ["Incoming"]
 
+_CR = 13
+
 
 class Incoming:
     """The octets that wait in ``buffer``, of which heads are read by ``heads``, within ``limits``.
@@ -16,7 +18,7 @@ class Incoming:
     The buffer stays the same object for ever.
     """
 
-    __slots__ = ("_body", "_heads", "_limits", "_scanned", "buffer", "news", "skipped_line")
+    __slots__ = ("_body", "_limits", "_read", "_scanned", "buffer", "news", "skipped_line")
 
     def __init__(self, heads: HeadReader, limits: Limits):
         self.buffer = bytearray()
@@ -24,7 +26,7 @@ class Incoming:
         """Whether an empty line stood before the request that is awaited: a second one may not."""
         self.news = 0
         """How many octets of an incomplete head or body the last look has found to be new."""
-        self._heads = heads
+        self._read = heads.read
         self._limits = limits
         self._scanned = 0  # octets of the buffer known not to hold the end of a head
         self._body: Body | None = None
@@ -43,14 +45,13 @@ class Incoming:
         """Return the line that waits in front, as far as it has come."""
         return bytes(self.buffer.split(b"\r\n", 1)[0])
 
-    def take_head(self, *, is_all: bool) -> Head | None:
+    def take_head(self, is_all: bool) -> Head | None:
         """Return the next head, ``None`` if it is not whole yet; ``is_all``: no more will come.
 
         Raises `Refused` as `find_head_end` and `HeadReader.read` do.
         """
         buffer = self.buffer
-        self.news = 0
-        if not self.skipped_line and buffer.startswith(b"\r"):
+        if buffer and buffer[0] == _CR and not self.skipped_line:
             # RFC 9112 section 2.2: one empty line before a request is forgiven.
             if len(buffer) == 1 and not is_all:
                 return None
@@ -62,7 +63,7 @@ class Incoming:
             self.news = len(buffer) - self._scanned
             self._scanned = len(buffer)
             return None
-        head = self._heads.read(bytes(buffer[:end]))
+        head = self._read(bytes(buffer[:end]))
         del buffer[:end]
         self._scanned = 0
         self.skipped_line = False

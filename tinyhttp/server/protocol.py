@@ -259,7 +259,7 @@ class Connection(Protocol):
         return False
 
     def _read_head(self) -> bool:
-        head = self._incoming.take_head(is_all=self._client_done)
+        head = self._incoming.take_head(self._client_done)
         if head is None:
             self._wait_for_rest_of_head()
             return False

@@ -1,10 +1,10 @@
 """Whether there is a place for one more connection.
 
-Floor: server. When all are taken, those who wait for nothing but their next request go first, who
-has waited longest before the others. They lose nothing but a connection, as they have to reckon
-with at any time (RFC 9112 section 9.5). Somebody who has a request under way is never sent away.
-So a crowd of silent connections does not keep anybody out for long. If nobody can go, whoever
-arrives waits in the kernel.
+Floor: server. When all are taken, those leave who wait for nothing but a request: first who has
+never sent one, though there was time to, then who has not sent another for the longest time. They
+lose nothing but a connection, which they have to reckon with at any time (RFC 9112 section 9.5).
+Nobody who has a request under way is sent away. So a crowd of silent connections does not keep
+others out for long. If nobody can leave, whoever arrives waits in the kernel.
 """
 
 from collections.abc import Callable, Collection
@@ -80,12 +80,14 @@ class Crowd:
         now = self._now()
         if self._in_vain is not None and 0 <= now - self._in_vain < _REST:
             return
-        idle: list[tuple[float, int, Member]] = []
+        idle: list[tuple[bool, float, int, Member]] = []
         for number, member in enumerate(self._members):
             waits = member.waits_since()
-            if waits is not None and (not waits[1] or now - waits[0] >= YOUNG):
-                idle.append((waits[0], number, member))
+            if waits is not None:
+                since, is_first = waits
+                if not is_first or now - since >= YOUNG:
+                    idle.append((not is_first, since, number, member))
         self._in_vain = None if idle else now
-        for _, _, member in nsmallest(1 + len(self._members) // _SHARE, idle):
+        for *_, member in nsmallest(1 + len(self._members) // _SHARE, idle):
             self._refusals.count(SHED)
             member.drain()

@@ -25,7 +25,7 @@ def main(root: str, descriptors: str, quotas: str, *rest: str) -> None:
         take_over(port, server, server.room, reactor)
     sys.stdout.write(f"port {port.getHost().port} places {server.crowd.most}\n")
     sys.stdout.flush()
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from tests.support import (
     FakeTransport,
     get,
     make_server,
+    open_descriptors,
     pass_time,
     read_answers,
     write_tree,
@@ -423,17 +424,24 @@ def test_a_head_that_waited_for_the_client_to_read(root: Path, reactor: FakeReac
 # Octets of one connection.
 
 
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("a", "a", "a")], ids=["found", "repeated"])
 def test_small_answers_pass_at_once_and_are_paid_for_later(
-    root: Path, reactor: FakeReactor
+    root: Path, reactor: FakeReactor, names: tuple[str, ...]
 ) -> None:
-    write_tree(root, {"small.bin": bytes(20_000)})
+    """Whether they are found for it or repeated from memory."""
+    write_tree(root, {f"{name}.bin": bytes(20_000) for name in "abc"})
     server = limited(root, reactor, bandwidth=20_000)
-    client = come(server).send(get("/small.bin") * 4 + get("/big.bin", "Range: bytes=0-99999"))
-    assert [len(body) for body in bodies(client)] == [20_000] * 4
-    pass_time(reactor, 3)  # three seconds are owed
-    assert [len(body) for body in bodies(client)] == [20_000] * 4
-    pass_time(reactor, 6)
-    assert [len(body) for body in bodies(client)] == [20_000] * 4 + [100_000]
+    come(server).send(get("/a.bin"))
+    client = come(server)
+    for name in names:
+        client.send(get(f"/{name}.bin"))
+    assert [len(body) for body in bodies(client)] == [20_000] * 3
+    client.send(get("/big.bin"))
+    began = len(client.received)
+    pass_time(reactor, 2)  # the first was paid for in advance
+    assert len(client.received) == began
+    pass_time(reactor, 0.75)
+    assert 5_000 <= len(client.received) - began <= 15_000
 
 
 def bodies(client: Client) -> list[bytes]:
@@ -491,3 +499,13 @@ def test_one_that_is_stopped_leaves_no_timer(root: Path, reactor: FakeReactor) -
     pass_time(reactor, 1)
     client.vanish()
     assert reactor.getDelayedCalls() == []
+
+
+def test_one_that_is_stopped_lets_go_of_its_file(root: Path, reactor: FakeReactor) -> None:
+    server = limited(root, reactor, bandwidth=1000)
+    before = open_descriptors()
+    client = come(server).send(get("/big.bin"))
+    assert len(open_descriptors() - before) == 1
+    client.vanish()
+    server.site.forget()
+    assert open_descriptors() <= before

@@ -368,6 +368,14 @@ def test_a_body_that_drips(root: Path, reactor: FakeReactor) -> None:
     assert statuses(client) == [408]
 
 
+def test_a_body_has_nothing_from_its_head(root: Path, reactor: FakeReactor) -> None:
+    server = limited(root, reactor, receive_rate=10)
+    head = get("/a.txt", "Content-Length: 100", "X: " + "x" * 900)
+    client = come(server).send(head[:-1]).send(head[-1:])
+    pass_time(reactor, 7)
+    assert statuses(client) == [408]
+
+
 def test_a_body_that_does_not_come(root: Path, reactor: FakeReactor) -> None:
     server = limited(root, reactor, receive_rate=10)
     client = come(server).send(get("/a.txt", "Content-Length: 100"))

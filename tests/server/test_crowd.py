@@ -343,6 +343,20 @@ def test_twisteds_own_ports_hang_up(root: Path, reactor: FakeReactor) -> None:
     assert reactor.getDelayedCalls() == []
 
 
+def test_on_them_an_idle_one_makes_room_though_it_takes_a_moment(
+    root: Path, reactor: FakeReactor
+) -> None:
+    server = full(root, reactor, 1)
+    idle = Client(server).send(get("/a.txt"))
+    transport: Any = idle.transport
+    lose, transport.loseConnection = transport.loseConnection, int
+    late = Client(server)
+    assert not late.ended
+    assert Client(server).ended, "nobody else can leave"
+    lose()
+    assert late.send(get("/a.txt")).answers()[0].body == b"a"
+
+
 def test_a_connection_knows_whether_it_waits(root: Path, reactor: FakeReactor) -> None:
     server = full(root, reactor)
     client = Client(server)

@@ -38,7 +38,7 @@ def test_what_is_new_of_a_head() -> None:
     waiting = incoming()
     assert waiting.take_head(False) is None
     assert not waiting.has_begun
-    news = []
+    news: list[tuple[int, bool]] = []
     for piece in (b"GET ", b"/ HTTP", b"", b"/1.1\r\nHost"):
         waiting.buffer += piece
         assert waiting.take_head(False) is None

@@ -59,6 +59,13 @@ class Crowd:
             self._make_room()
         return max(self.most - len(self._members), 0)
 
+    def may_stay(self) -> bool:
+        """Return whether there is a place for somebody who has been accepted already.
+
+        That somebody else was asked to leave is enough; some transports take a moment for it.
+        """
+        return len(self._members) < self.most or self._make_room() > 0
+
     def wait(self, call: Callable[[], None]) -> None:
         """Have ``call`` made once when somebody leaves."""
         if call not in self._waiting:
@@ -76,10 +83,11 @@ class Crowd:
             for call in waiting:
                 call()
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> int:
+        """Return how many were asked to leave."""
         now = self._now()
         if self._in_vain is not None and 0 <= now - self._in_vain < _REST:
-            return
+            return 0
         idle: list[tuple[bool, float, int, Member]] = []
         for number, member in enumerate(self._members):
             waits = member.waits_since()
@@ -88,6 +96,8 @@ class Crowd:
                 if not is_first or now - since >= YOUNG:
                     idle.append((not is_first, since, number, member))
         self._in_vain = None if idle else now
-        for *_, member in nsmallest(1 + len(self._members) // _SHARE, idle):
+        first = nsmallest(1 + len(self._members) // _SHARE, idle)
+        for *_, member in first:
             self._refusals.count(SHED)
             member.drain()
+        return len(first)

@@ -72,6 +72,7 @@ class Incoming:
     def start_body(self, request: Request) -> bool:
         """Begin with the body of ``request``; return whether it is worth waiting for."""
         self._body = body_of(request)
+        self.news = 0
         # RFC 9110 section 10.1.1: the final status at once spares the client its upload.
         return not request.expects_continue and not self.is_too_long
 

@@ -144,7 +144,7 @@ class Server(Factory):
 
     def opened(self, connection: Connection) -> None:
         """Count ``connection`` in; it is closed if there is no place for it, or one too many."""
-        has_place = len(self.connections) < self.crowd.most or self.crowd.places() > 0
+        has_place = self.crowd.may_stay()
         self.connections.add(connection)
         if self.quotas.for_each():
             pace = Pace(self._octets, self._paces) if self._octets else None

@@ -77,6 +77,7 @@ class Connection(Protocol):
         self._phase: int = _HEAD
         self._incoming = Incoming(server.heads, server.limits)
         self._buffer = self._incoming.buffer
+        self._take_head = self._incoming.take_head
         self._unsent: list[bytes] | None = None  # what `_advance` has gathered; None outside it
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
@@ -103,6 +104,7 @@ class Connection(Protocol):
         if self._phase == _HEAD and not self._buffer and not self.is_full:
             head = self.server.heads.read_whole(data)
             if head is not None and self._repeat(head):
+                self._incoming.skipped_line = False
                 return
         if self._phase >= _CLOSING:
             self._drop(len(data))
@@ -201,7 +203,6 @@ class Connection(Protocol):
             return False
         if server.asks_first and not server.may_repeat(self, body):
             return False
-        self._incoming.skipped_line = False
         self.persistent = answer.persistent
         octets = answer.before_date + server.date(now) + answer.after_date
         if isinstance(body, bytes):
@@ -259,7 +260,7 @@ class Connection(Protocol):
         return False
 
     def _read_head(self) -> bool:
-        head = self._incoming.take_head(self._client_done)
+        head = self._take_head(self._client_done)
         if head is None:
             self._wait_for_rest_of_head()
             return False

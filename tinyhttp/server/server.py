@@ -110,10 +110,7 @@ class Server(Factory):
         self.memo = Memo()
         self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
-        places: float | None = self.quotas.connections
-        if places is None:
-            places = places_beside(capacity, threads, allowed)
-        self.crowd = Crowd(self.connections, places or inf, self.deadlines.now, self.refusals)
+        self.crowd = self._make_crowd(places_beside(capacity, threads, allowed))
         self._clients = Clients(self.quotas)
         self._octets = self.quotas.octets()
         self._paces = Deadlines(reactor, TICK)
@@ -125,6 +122,13 @@ class Server(Factory):
         self._ended = self._root_closed = False
         self._stopping: Deferred[None] | None = None
         self._wait_for_stop: list[Deferred[None]] = []
+
+    def _make_crowd(self, places: float) -> Crowd:
+        """Return who sees to it that there are no more connections than ``places``, or as told."""
+        most = self.quotas.connections
+        if most is not None:
+            places = most or inf
+        return Crowd(self.connections, places, self.deadlines.now, self.refusals)
 
     # For endpoints.
 

@@ -251,8 +251,10 @@ def read_answers(data: bytes, bodiless: Iterable[int] = ()) -> list[Answer]:
 class Client:
     """A client at the other end of a `FakeTransport`."""
 
-    def __init__(self, server: Server, room: float = float("inf")):
+    def __init__(self, server: Server, room: float = float("inf"), peer: Any = None):
         self.transport = FakeTransport(room)
+        if peer is not None:
+            self.transport.peerAddr = peer
         self.connection = server.buildProtocol(None)
         self.transport.protocol = self.connection
         self.connection.makeConnection(self.transport)

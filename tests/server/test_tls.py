@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogEvent, capturedLogs, formatEvent
@@ -18,8 +17,9 @@ from zope.interface.verify import verifyObject
 
 from tests.certificates import OTHER_KEY, write_pair
 from tests.core.test_client_hello import alpn, message, real, records
-from tests.support import FakeLog, (
+from tests.support import (
     NOW,
+    FakeLog,
     FakeReactor,
     FakeTransport,
     get,
@@ -29,13 +29,13 @@ from tests.support import FakeLog, (
     read_answers,
     write_tree,
 )
-from tinyhttp.core.request import Head
-from tinyhttp.server.incoming import Incoming
 from tinyhttp.core.networks import Networks
 from tinyhttp.core.proxy_header import read_proxy_header
+from tinyhttp.core.request import Head
 from tinyhttp.server.acceptor import take_over
 from tinyhttp.server.any_transport import can_half_close, tls_version
 from tinyhttp.server.certificates import CHECK, Certificates
+from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.poller import Poller
 from tinyhttp.server.proxy_gate import GateKeeper
 from tinyhttp.server.seldom import SILENCE

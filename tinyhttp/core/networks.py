@@ -1,4 +1,4 @@
-"""Sets of IP networks, for whom something is believed.
+"""Sets of IP networks, for whom something is believed; and who counts as one client.
 
 Floor: core (pure).
 """
@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeAlias
 
-__all__ = ["UNIX", "Address", "Networks", "plain"]
+__all__ = ["UNIX", "Address", "Networks", "one_client", "plain"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
 UNIX = "unix"
 """Stands among networks for whoever connects to a UNIX socket."""
+
+_NAT64 = bytes.fromhex("0064ff9b 00000000 00000000")
+"""Before the addresses of IPv4 clients behind a translator, 64:ff9b::/96 (RFC 6052 section 2.1)."""
 
 
 class Networks:
@@ -53,3 +56,21 @@ def plain(address: Address) -> Address:
         if address.scope_id is not None:
             return IPv6Address(int(address))
     return address
+
+
+def one_client(host: str) -> bytes | None:
+    """Return what the addresses of the client at ``host`` share; ``None`` if it is no IP address.
+
+    That is the address for IPv4, and for IPv6 the first 64 bits: the others are the host's own to
+    choose (RFC 4291 section 2.5.1), and it may take a new one for every connection.
+    """
+    try:
+        address = plain(ip_address(host))
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address.packed
+    packed = address.packed
+    if address.is_link_local:  # one network for everybody on the wire
+        return packed
+    return packed[12:] if packed.startswith(_NAT64) else packed[:8]

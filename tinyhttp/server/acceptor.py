@@ -6,6 +6,7 @@ are, in the kernel's queue, until there is room again; whoever is connected alre
 """
 
 import errno
+import os
 import socket
 from typing import Any
 
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 
 from twisted import __version__
 
+from .crowd import Crowd
 from .inheriting import InheritedUNIXPort
 from .poller import WaitingRoom
 from .transport import SocketTransport, twisted_address
@@ -43,6 +45,7 @@ class Acceptor:
         self._factory: Any = port.factory
         self._room = room
         self._reactor = reactor
+        self._crowd: Crowd | None = getattr(port.factory, "crowd", None)
         self._retry: IDelayedCall | None = None
         self._exhausted = False
         if self._socket.family != socket.AF_UNIX:
@@ -54,9 +57,7 @@ class Acceptor:
 
     def stop(self) -> None:
         """Accept nothing more; the port can be closed."""
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._wait_no_more()
         self._room.leave(self, stays_open=True)  # others may have it too, as under systemd
 
     def fileno(self) -> int:
@@ -72,8 +73,12 @@ class Acceptor:
         self.stop()
 
     def doRead(self) -> None:
-        """Take the connections that have arrived."""
-        for _ in range(ACCEPTS):
+        """Take the connections that have arrived, as far as there are places for them."""
+        places = ACCEPTS if self._crowd is None else min(self._crowd.places(), ACCEPTS)
+        if self._crowd is not None and not places:
+            self._wait(f"all {self._crowd.most} places are taken")
+            self._crowd.wait(self._try_again)
+        for _ in range(int(places)):
             try:
                 sock, address = self._socket.accept()
             except BlockingIOError:
@@ -81,7 +86,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._wait(error)
+                    self._wait(os.strerror(error.errno))
                     return
                 continue  # the client is gone, or a firewall was against it
             self._connect(sock, address)
@@ -106,15 +111,25 @@ class Acceptor:
             _log.failure("an error of the server's own; a connection is closed", failure)
             transport.connectionLost(failure)
 
-    def _wait(self, error: OSError) -> None:
+    def _wait(self, reason: str) -> None:
         if not self._exhausted:
             self._exhausted = True
-            _log.warn("no new connections for the moment: {reason}", reason=error.strerror)
+            _log.warn("no new connections for the moment: {reason}", reason=reason)
         self._room.want(self, reading=False, writing=False)
         self._retry = self._reactor.callLater(PAUSE, self._try_again)
 
+    def _wait_no_more(self) -> None:
+        if self._crowd is not None:
+            self._crowd.wait_no_more(self._try_again)
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
     def _try_again(self) -> None:
-        self._retry = None
+        """There may be room again: time has passed, or somebody has left."""
+        if self._retry is not None and not self._retry.active():
+            self._retry = None
+        self._wait_no_more()
         self._room.want(self, reading=True, writing=False)
 
 

@@ -17,6 +17,7 @@ from ..core.forwarded import UNIX_PEER
 
 __all__ = [
     "can_half_close",
+    "counts_all",
     "octets_acknowledged",
     "peer_address",
     "send_at_once",
@@ -58,6 +59,15 @@ def octets_acknowledged(transport: Any) -> int | None:
         return int(_BYTES_ACKED.unpack(info)[0])
     except (OSError, struct.error):  # a kernel older than 4.1
         return None
+
+
+def counts_all(transport: Any) -> bool:
+    """Return whether `octets_acknowledged` counts octets, and does not only tell that some moved.
+
+    For a UNIX socket somebody has to know what was sent.
+    """
+    sock = _socket_of(transport)
+    return sock is not None and (sock.family != socket.AF_UNIX or hasattr(transport, "octets_sent"))
 
 
 def can_half_close(transport: Any) -> bool:

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 __all__ = ["TICK", "Deadlines", "Waiting"]
 
 TICK = 0.5
-"""Seconds. A deadline is noticed less than two of these too late, and never too early."""
+"""Seconds. A deadline is noticed less than two ticks too late, and never too early."""
 
 
 class Waiting(Protocol):
@@ -31,10 +31,11 @@ class Waiting(Protocol):
 
 
 class Deadlines:
-    """The deadlines of everyone who waits, on the clock of ``reactor``."""
+    """The deadlines of everyone who waits, on the clock of ``reactor``, looked at each ``tick``."""
 
-    def __init__(self, reactor: IReactorTime):
+    def __init__(self, reactor: IReactorTime, tick: float = TICK):
         self._reactor = reactor
+        self._length = tick
         self.now = reactor.seconds
         self._buckets: dict[int, set[Waiting]] = {}
         self._call: IDelayedCall | None = None
@@ -44,7 +45,7 @@ class Deadlines:
         """Give ``waiting`` a deadline so many seconds from now, in place of any other."""
         deadline = waiting.deadline = self.now() + seconds
         # A later deadline is found out about when the bucket comes up.
-        if not 0 <= waiting.bucket <= deadline / TICK + 1:
+        if not 0 <= waiting.bucket <= deadline / self._length + 1:
             self._file(waiting)
 
     def clear(self, waiting: Waiting) -> None:
@@ -61,12 +62,12 @@ class Deadlines:
 
     def _file(self, waiting: Waiting) -> None:
         self._unfile(waiting)
-        bucket = int(waiting.deadline / TICK) + 1
+        bucket = int(waiting.deadline / self._length) + 1
         waiting.bucket = bucket
         self._buckets.setdefault(bucket, set()).add(waiting)
         if self._call is None:
-            self._last = int(self._reactor.seconds() / TICK)
-            self._call = self._reactor.callLater(TICK, self._tick)
+            self._last = int(self._reactor.seconds() / self._length)
+            self._call = self._reactor.callLater(self._length, self._tick)
 
     def _unfile(self, waiting: Waiting) -> None:
         members = self._buckets.get(waiting.bucket)
@@ -79,7 +80,7 @@ class Deadlines:
     def _tick(self) -> None:
         self._call = None
         now = self._reactor.seconds()
-        current = int(now / TICK)
+        current = int(now / self._length)
         ticks = range(self._last + 1, current + 1)
         # A clock that was set, or a machine that slept, must not cost a step for each tick missed.
         due = ticks if len(ticks) < len(self._buckets) else sorted(self._buckets)
@@ -88,7 +89,7 @@ class Deadlines:
                 self._empty(bucket, now)
         self._last = current
         if self._buckets and self._call is None:
-            self._call = self._reactor.callLater(TICK, self._tick)
+            self._call = self._reactor.callLater(self._length, self._tick)
 
     def _empty(self, bucket: int, now: float) -> None:
         for waiting in self._buckets.pop(bucket, ()):

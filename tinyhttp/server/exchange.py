@@ -154,13 +154,20 @@ class Exchange:
 
     def _send(self, head: bytes, body: Body) -> None:
         connection = self._connection
+        allowance = connection.allowance
         if isinstance(body, bytes):
+            if allowance is not None:
+                allowance.spend(len(body))
             connection.send(head, body)
             self._count(len(body))
             self._end(len(body))
             return
         connection.flush()
-        sent = begin(connection.transport, head, body)
+        if allowance is None or allowance.pace is None:
+            sent = begin(connection.transport, head, body)
+        else:
+            connection.transport.write(head)
+            sent = 0
         if pieces := rest(body, sent):
             self.go_on(self._status, self._shown, pieces, sent)
         else:
@@ -172,7 +179,8 @@ class Exchange:
         self._status, self._shown = status, shown
         connection = self._connection
         self._count(sent, by_sendfile=sent)
-        self._transfer = make_transfer(pieces, connection.transport, self._server.disk)
+        pace = None if connection.allowance is None else connection.allowance.pace
+        self._transfer = make_transfer(pieces, connection.transport, self._server.disk, pace)
         self._transfer.tally = tally = self._server.tally
         if tally is not None and self._request is None:
             tally.resumed += 1  # it is the memo that has begun
@@ -205,7 +213,7 @@ class Exchange:
 
     @property
     def waits_for_disk(self) -> bool:
-        """Whether it is the disk, and not the client, that has to move next."""
+        """Whether it is the disk, or the pace, and not the client, that has to move next."""
         return self._look_up is not None or (
             self._transfer is not None and not self._transfer.waits_for_client
         )

@@ -22,15 +22,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..core.body import Body, body_of
-from ..core.request import Head, Request, find_head_end, parse
+from ..core.request import Head, Request, parse
 from ..core.resource import Span
 from ..core.response import Refused
-from .any_transport import can_half_close, octets_acknowledged, send_at_once
+from .allowance import Allowance
+from .any_transport import can_half_close, send_at_once
+from .arrivals import Arrivals
 from .exchange import Exchange
 from .incoming import Incoming
-from .memo import Remembered, is_closed
-from .transfer import begin, rest
+from .memo import Remembered
+from .progress import Progress
+from .quotas import SLOW_REQUEST, SLOW_RESPONSE
+from .repetition import repeat
 
 if TYPE_CHECKING:
     from .server import Server
@@ -68,10 +71,12 @@ class Connection(Incoming):
         """Whether another request may follow."""
         self.is_full = False
         """Whether the transport has more to send than it likes."""
+        self.allowance: Allowance | None = None
+        """What it may have, if there is a limit to it; set by the server."""
         self._phase: int = _HEAD
-        self._buffer = bytearray()
-        self._scanned = 0  # octets of the buffer known not to hold the end of a head
-        self._skipped_line = False
+        self._arrivals = Arrivals(server.heads, server.limits)
+        self._buffer = self._arrivals.buffer
+        self._take_head = self._arrivals.take_head
         self._unsent: list[bytes] | None = None  # what `_advance` has gathered; None outside it
         self._idle = False  # waiting for the first octet of a request that is not the first
         self._reading = True
@@ -79,9 +84,8 @@ class Connection(Incoming):
         self._orderly = True  # nothing unread is left, so a plain close loses nothing
         self._head: Head | None = None
         self._request: Request | None = None  # the one under way
-        self._body: Body | None = None
         self._exchange: Exchange | None = None
-        self._taken: int | None = None  # of what was sent, when it was looked at last
+        self._progress: Progress | None = None  # of a client that takes its time
         self._lingered = 0
 
     # What the transport tells.
@@ -90,8 +94,8 @@ class Connection(Incoming):
         """Start waiting for the first request."""
         self.transport.registerProducer(self, True)
         send_at_once(self.transport)
-        self.server.opened(self)
         self._wait(self.server.timeouts.head)
+        self.server.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Take ``data`` and answer as many requests as are complete."""
@@ -100,7 +104,8 @@ class Connection(Incoming):
             self.arrived = server.tracing.now()
         if self._phase == _HEAD and not self._buffer and not self.is_full:
             head = server.heads.read_whole(data)
-            if head is not None and self._repeat(head):
+            if head is not None and repeat(self, head):
+                self._arrivals.skipped_line = False
                 return
         if self._phase >= _CLOSING:
             self._drop(len(data))
@@ -143,7 +148,7 @@ class Connection(Incoming):
         """There is room again."""
         self.is_full = False
         if self._phase == _HEAD:
-            self._wait_for_request()
+            self.wait_for_request()
         elif self._exchange is not None:
             self.watch_progress()
             self._exchange.resume()
@@ -161,11 +166,12 @@ class Connection(Incoming):
         elif self._phase == _LINGERING:
             self._lose()
         elif self._phase == _BODY or self._buffer:
+            self.server.refusals.count(SLOW_REQUEST)
             self.refuse(Refused(408, "The request took too long to arrive."))
         else:
             self._lose()
 
-    def drain(self, patience: float, welcome: float) -> None:
+    def drain(self, patience: float = 0, welcome: float = 0) -> None:
         """Finish the request under way, if there is one, and close.
 
         If it waits for another request, that may come within ``patience`` seconds, and the first
@@ -183,53 +189,16 @@ class Connection(Incoming):
         """Whether nothing is under way, neither a request nor a response."""
         return self._phase == _HEAD and not self._buffer and not self.is_full
 
+    def waits_since(self) -> tuple[float, bool] | None:
+        """See `tinyhttp.server.crowd.Member`."""
+        if not self.is_idle:
+            return None
+        timeouts = self.server.timeouts
+        return self.deadline - (timeouts.idle if self._idle else timeouts.head), not self._idle
+
     # Reading.
 
-    def _repeat(self, head: Head) -> bool:
-        """Answer a request from memory if that is possible; return whether."""
-        server = self.server
-        answer = server.memo.get(head.decisive)
-        if answer is None or not self.persistent or server.draining:
-            return False
-        path, found, before_date, after_date, body, status, made, persistent, cell = answer
-        now = server.now()
-        if now < made or not server.site.is_fresh(path, found, now):
-            return False
-        if not isinstance(body, bytes) and is_closed(body):
-            return False
-        self._skipped_line = False
-        self.persistent = persistent
-        date = server.date(now)
-        if server.tracing is not None:
-            self.trace = server.tracing.begin(self, head)
-            date += self.trace.field
-        octets = before_date + date + after_date
-        tally = server.tally
-        if isinstance(body, bytes):
-            self.send(octets, body)
-            sent = len(body)
-        else:
-            self.flush()
-            sent = begin(self.transport, octets, body)
-            if pieces := rest(body, sent):
-                self._go_on(head, answer, pieces, sent)
-                return True
-            if tally is not None:
-                tally.by_sendfile += sent
-                tally.took(server.now() - now)
-        if tally is not None:
-            tally.repeats[cell] += 1
-            tally.octets += sent
-        log = server.access_log
-        if log is not None:
-            log.add(log.line(self, head, head.decisive[0], status, sent, after_date))
-        if not persistent:
-            self._close()
-        elif not self.is_full:
-            self._wait_for_request()
-        return True
-
-    def _go_on(
+    def go_on(
         self, head: Head, answer: Remembered, pieces: Sequence[bytes | Span], sent: int
     ) -> None:
         """Send the ``pieces`` that are left of ``answer`` behind what was ``sent`` at once."""
@@ -267,23 +236,11 @@ class Connection(Incoming):
         return False
 
     def _read_head(self) -> bool:
-        buffer = self._buffer
-        if not self._skipped_line and buffer.startswith(b"\r"):
-            # RFC 9112 section 2.2: one empty line before a request is forgiven.
-            if len(buffer) == 1 and not self._client_done:
-                return False
-            if buffer.startswith(b"\r\n"):
-                del buffer[:2]
-                self._skipped_line = True
-        end = find_head_end(buffer, self._scanned, self.server.limits)
-        if end < 0:
+        head = self._take_head(self._client_done)
+        if head is None:
             self._wait_for_rest_of_head()
             return False
-        head = self.server.heads.read(bytes(buffer[:end]))
-        del buffer[:end]
-        self._scanned = 0
-        self._skipped_line = False
-        if self._repeat(head):
+        if repeat(self, head):
             return True
         self._head = head
         self.begin_trace(head)
@@ -298,33 +255,34 @@ class Connection(Incoming):
     def _wait_for_rest_of_head(self) -> None:
         if self._client_done:
             self._lose()
-        elif self._buffer and self._idle:
-            self._idle = False
-            self._wait(self.server.timeouts.head)
-        self._scanned = len(self._buffer)
+        elif self._arrivals.has_begun:
+            begins = self._idle or self._arrivals.is_new
+            if self._idle:
+                self._idle = False
+                self._wait(self.server.timeouts.head)
+            self._watch_arrival(begins=begins)
 
     def _start_body(self, request: Request) -> None:
         self._request = request
-        self._body = body_of(request)
-        if request.expects_continue or self._body.received > self.server.limits.body:
-            # RFC 9110 section 10.1.1: the final status at once spares the client its upload.
-            # Whether the body comes all the same can't be known, so nothing may follow it.
-            self._handle_without_body(request)
-        else:
+        if self._arrivals.start_body(request):
             self._phase = _BODY
             self._wait(self.server.timeouts.head)
+            self._watch_arrival(begins=True)
+        else:
+            # Whether the body comes all the same can't be known, so nothing may follow it.
+            self._handle_without_body(request)
 
     def _read_body(self) -> bool:
-        assert self._body is not None
         assert self._request is not None
-        ended = self._body.drop(self._buffer)
-        if self._body.received > self.server.limits.body:
+        ended = self._arrivals.drop_body()
+        if self._arrivals.is_too_long:
             self._handle_without_body(self._request)
         elif ended:
             self._handle(self._request)
         elif self._client_done:
             self._lose()
         else:
+            self._watch_arrival()
             return False
         return True
 
@@ -357,18 +315,22 @@ class Connection(Incoming):
             head=self._head,
             request=request,
         )
-        self._exchange.answer(request)
+        refused = None if self.allowance is None else self.allowance.refusal()
+        if refused is None:
+            self._exchange.answer(request)
+        else:
+            self._exchange.respond(refused.response())
 
     def refuse(self, refused: Refused) -> None:
         """Answer what can't be followed by another request, and close."""
         if self._phase >= _CLOSING or (self._exchange is not None and self._exchange.has_begun):
             self._lose()  # it is too late for another answer
             return
-        if self._head is not None:
-            line = self._head.decisive[0]
-        else:
-            line = bytes(self._buffer.split(b"\r\n", 1)[0])
+        if self._head is None:
+            line = self._arrivals.first_line()
             self.begin_trace(None)
+        else:
+            line = self._head.decisive[0]
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
         self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
@@ -395,13 +357,13 @@ class Connection(Incoming):
 
     def responded(self) -> None:
         """A response is written: go on to the next request, or to the end."""
-        self._request = self._body = self._exchange = self._head = None
+        self._request = self._exchange = self._head = None
         if not self.persistent:
-            self._close()
+            self.close()
             return
         self._phase = _HEAD
         if not self.is_full:
-            self._wait_for_request()
+            self.wait_for_request()
         if self._buffer or self._client_done:
             self._advance()
 
@@ -415,7 +377,8 @@ class Connection(Incoming):
     def _wait(self, seconds: float) -> None:
         self.server.deadlines.set(self, seconds)
 
-    def _wait_for_request(self) -> None:
+    def wait_for_request(self) -> None:
+        """Wait for another request, if there may be one."""
         if self.persistent or self._buffer:
             self._idle = True
             self.server.deadlines.set(self, self.server.timeouts.idle)
@@ -424,18 +387,26 @@ class Connection(Incoming):
 
     def watch_progress(self) -> None:
         """See to it that the client takes something of what is sent to it."""
-        self._taken = octets_acknowledged(self.transport)
-        self._wait(self.server.timeouts.stall)
+        if self._progress is None:
+            self._progress = self.server.progress(self.transport)
+        self._progress.begin()
+        self._wait(self._progress.wait)
+
+    def _watch_arrival(self, *, begins: bool = False) -> None:
+        """See to it that what has begun to come does not take too long to be complete."""
+        if self.allowance is not None:
+            self.allowance.arrived(self._arrivals.news, begins=begins)
 
     def _give_up_unless_moving(self) -> None:
-        taken = octets_acknowledged(self.transport)
-        waits_for_disk = self._exchange is not None and self._exchange.waits_for_disk
-        if waits_for_disk or (taken is not None and taken != self._taken):
-            self.watch_progress()
+        assert self._progress is not None
+        is_ours = self._exchange is not None and self._exchange.waits_for_disk
+        if self._progress.look(is_ours=is_ours):
+            self._wait(self._progress.wait)
         else:
+            self.server.refusals.count(SLOW_RESPONSE)
             self.transport.abortConnection()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """End the connection behind a response that has been written.
 
         If the client may still be sending, closing outright would make the kernel answer its data

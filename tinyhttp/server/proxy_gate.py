@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from ..core.networks import Networks
 from ..core.proxy_header import BadHeader, End, ProxyHeader, read_proxy_header
+from .crowd import Crowd
 from .deadlines import Deadlines
 from .seldom import Seldom
 from .transport import SocketTransport, twisted_address
@@ -42,6 +43,8 @@ class GateKeeper(Factory):
     def __init__(self, factory: Any, allowed: Networks, deadlines: Deadlines):
         self.factory = factory
         self.deadlines = deadlines
+        self.crowd: Crowd | None = getattr(factory, "crowd", None)
+        """Who says whether there is a place for one more, if anybody does."""
         self.waiting: set[Gate] = set()
         self._allowed = allowed
         self.closed = Seldom(

@@ -7,6 +7,7 @@ several of them can live in one process.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,25 @@ from ..core.fields import format_http_date
 from ..core.forwarded import TrustedProxies
 from ..core.path import SitePath
 from ..core.request import HeadReader, Limits
+from ..core.response import Body
 from ..site.coding import select
 from ..site.files import Files, Found, NoFiles, hold, let_go
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .access_log import AccessLog
+from .allowance import Allowance
+from .clients import Clients
+from .crowd import Crowd
 from .deadlines import Deadlines
 from .disk import Disk
 from .forms import Forms
 from .memo import Memo
+from .pace import TICK, Pace
 from .pages import Page
 from .poller import make_poller
+from .progress import Progress
 from .protocol import Connection
+from .quotas import CROWDED, Quotas, Refusals, descriptors_allowed, places_beside, within
 from .tally import Tally
 from .trace import make_tracing
 
@@ -91,6 +99,7 @@ class Server(Factory):
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         capacity: Capacity | None = None,
+        quotas: Quotas | None = None,
         access_log: AccessLog | None = None,
         trusted_proxies: TrustedProxies | None = None,
         request_id: bool = False,
@@ -112,6 +121,8 @@ class Server(Factory):
                 contents=contents,
                 on_demand=select(compress),
             )
+        allowed = descriptors_allowed()
+        capacity = within(capacity or Capacity(), allowed)
         self.site = Site(files, clock, capacity)
         self.disk = Disk(reactor, threads)
         self.forms = Forms(reactor, threads, self.site)
@@ -132,9 +143,17 @@ class Server(Factory):
         )
         self.now = clock
         self.draining = False
+        self.quotas = quotas or Quotas()
+        self.refusals = Refusals()
+        self.asks_first = self.quotas.for_each()
+        """Whether even what is in memory may not just be sent: a limit, or draining, forbids it."""
         self.memo = Memo()
         self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
+        self.crowd = self._make_crowd(places_beside(capacity, threads, allowed))
+        self._clients = Clients(self.quotas)
+        self._octets = self.quotas.octets()
+        self._paces = Deadlines(reactor, TICK)
         self._reactor = reactor
         self._look_ups: dict[SitePath, list[Deferred[Found]]] = {}
         self._date = b""
@@ -143,6 +162,13 @@ class Server(Factory):
         self._ended = self._root_closed = False
         self._stopping: Deferred[None] | None = None
         self._wait_for_stop: list[Deferred[None]] = []
+
+    def _make_crowd(self, places: float) -> Crowd:
+        """Return who sees to it that there are no more connections than ``places``, or as told."""
+        most = self.quotas.connections
+        if most is not None:
+            places = most or inf
+        return Crowd(self.connections, places, self.deadlines.now, self.refusals)
 
     # For endpoints.
 
@@ -161,19 +187,43 @@ class Server(Factory):
     # For connections.
 
     def opened(self, connection: Connection) -> None:
-        """Count ``connection`` in."""
+        """Count ``connection`` in; it is closed if there is no place for it, or one too many."""
+        has_place = self.crowd.may_stay()
         self.connections.add(connection)
         if self.tally is not None:
             self.tally.accepted += 1
+        if self.quotas.for_each():
+            pace = Pace(self._octets, self._paces) if self._octets else None
+            connection.allowance = Allowance(
+                connection, self.quotas, self._clients, self.refusals, pace
+            )
+        if not has_place:
+            self.refusals.count(CROWDED)
+            connection.drain(0, 0)
+        elif connection.allowance is not None:
+            connection.allowance.enter()
 
     def closed(self, connection: Connection) -> None:
         """Count ``connection`` out."""
         self.connections.discard(connection)
         self.deadlines.remove(connection)
+        if connection.allowance is not None:
+            connection.allowance.leave()
+        self.crowd.left()
         self._rest_if_unused()
         if not self.connections and self._empty is not None:
             empty, self._empty = self._empty, None
             empty.callback(None)
+
+    def progress(self, transport: Any) -> Progress:
+        """Return the progress of the client at the other end of ``transport``."""
+        return Progress(transport, self.timeouts.stall, self.quotas, self.deadlines.now)
+
+    def may_repeat(self, connection: Connection, body: Body) -> bool:
+        """Return whether ``connection`` may be sent ``body`` from memory, if `asks_first`."""
+        if self.draining:
+            return False
+        return connection.allowance is None or connection.allowance.may_repeat(body)
 
     def date(self, now: float) -> bytes:
         """Return the value of Date; made once a second."""
@@ -221,7 +271,7 @@ class Server(Factory):
 
     def announce_end(self) -> None:
         """From now on every response is the last one on its connection."""
-        self.draining = True
+        self.draining = self.asks_first = True
 
     def stop(self, grace: float = 25, patience: float = 0) -> Deferred[None]:
         """Return a Deferred that fires when every connection has ended and all is released.
@@ -233,7 +283,7 @@ class Server(Factory):
         stopped: Deferred[None] = Deferred()
         self._wait_for_stop.append(stopped)
         if self._stopping is None:
-            self.draining = True
+            self.announce_end()
             self._stopping = Deferred.fromCoroutine(self._stop(grace, patience))
         # What was asked for twice is done once, and everyone hears of it.
         self._stopping = self._stopping.addCallback(self._tell_stopped)

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from ..core.resource import Span
 from ..site.residency import read_at_once, resident, warm
 from .disk import Disk
+from .pace import Pace
 from .tally import Tally
 from .transport import SLICE, SocketTransport
 
@@ -39,19 +40,27 @@ class Gone(Exception):  # noqa: N818 (named after what happened to the client)
 
 
 class Transfer:
-    """The sending of ``pieces`` through ``write``.
+    """The sending of ``pieces`` through ``write``, at a ``pace`` if there is one.
 
     ``sent`` counts octets. Whoever owns the transfer passes on when the transport is full
     (`pause`), has room again (`resume`) or is gone (`stop`).
     """
 
-    def __init__(self, pieces: Sequence[bytes | Span], write: Callable[[bytes], None], disk: Disk):
+    def __init__(
+        self,
+        pieces: Sequence[bytes | Span],
+        write: Callable[[bytes], None],
+        disk: Disk,
+        pace: Pace | None = None,
+    ):
         self.sent = 0
         self.tally: Tally | None = None
         """Where the octets are counted as they go."""
         self._pieces = pieces
         self._write = write
         self._disk = disk
+        self._pace = pace
+        self._turn: Deferred[None] | None = None  # waits for the pace
         self._paused = False
         self._stopped = False
         self._room: Deferred[None] | None = None
@@ -81,6 +90,7 @@ class Transfer:
         """Give up. A read under way in a thread keeps its file open until it returns."""
         self._stopped = True
         self.resume()
+        self._take_turn()
 
     @property
     def waits_for_client(self) -> bool:
@@ -106,6 +116,8 @@ class Transfer:
         while position < span.stop:
             await self._wait_for_room()
             size = min(BLOCK, span.stop - position)  # a file that has grown is cut here
+            if self._pace is not None:
+                size = await self._wait_for_turn(self._pace, size)
             block = read_at_once(span.file.descriptor, size, position)
             if block is None:
                 block = await self._disk.run(span.file.read, size, position)
@@ -123,18 +135,40 @@ class Transfer:
         if self._stopped:
             raise Gone
 
+    async def _wait_for_turn(self, pace: Pace, size: int) -> int:
+        """Return how much of ``size`` may be sent now, which is something."""
+        while not self._stopped:
+            if allowed := pace.allow(size, self._take_turn):
+                return allowed
+            self._turn = Deferred()
+            await self._turn
+        raise Gone
+
+    def _take_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.callback(None)
+
     def _send(self, data: bytes) -> None:
         self._write(data)
         self.sent += len(data)
         if self.tally is not None:
             self.tally.octets += len(data)
+        if self._pace is not None:
+            self._pace.spend(len(data))
 
 
 class FileTransfer(Transfer):
     """A `Transfer` that leaves files to the transport, where it can be known what is in memory."""
 
-    def __init__(self, pieces: Sequence[bytes | Span], transport: SocketTransport, disk: Disk):
-        super().__init__(pieces, transport.write, disk)
+    def __init__(
+        self,
+        pieces: Sequence[bytes | Span],
+        transport: SocketTransport,
+        disk: Disk,
+        pace: Pace | None = None,
+    ):
+        super().__init__(pieces, transport.write, disk, pace)
         self._transport = transport
         self._source: _Source | None = None
 
@@ -149,7 +183,7 @@ class FileTransfer(Transfer):
     def waits_for_client(self) -> bool:
         """See `Transfer.waits_for_client`."""
         return super().waits_for_client or (
-            self._source is not None and not self._source.waits_for_disk
+            self._source is not None and not self._source.waits_for_us
         )
 
     async def _send_span(self, span: Span) -> None:
@@ -159,7 +193,8 @@ class FileTransfer(Transfer):
         if not await self._disk_can_tell(span):
             await super()._send_span(span)
             return
-        self._source = source = _Source(span, self._disk, self._transport.file_is_ready, self.tally)
+        ready = self._transport.file_is_ready
+        self._source = source = _Source(span, self._disk, ready, self._pace, self.tally)
         self._transport.send_file(source)
         try:
             await source.sent
@@ -181,11 +216,17 @@ class FileTransfer(Transfer):
 class _Source:
     """A `FileSource` over ``span`` that is warmed in a thread where it is not in memory.
 
-    ``sent`` fires when all is sent, or fails as `Transfer.start` does.
+    It is sent at a ``pace`` if there is one. ``sent`` fires when all is sent, or fails as
+    `Transfer.start` does.
     """
 
     def __init__(
-        self, span: Span, disk: Disk, ready: Callable[[], None], tally: Tally | None = None
+        self,
+        span: Span,
+        disk: Disk,
+        ready: Callable[[], None],
+        pace: Pace | None = None,
+        tally: Tally | None = None,
     ):
         self.descriptor = span.file.descriptor
         self.start = span.start
@@ -195,20 +236,27 @@ class _Source:
         self._disk = disk
         self._ready = ready
         self._ready_until = 0
+        self._pace = pace
         self._tally = tally
-        self._counted = span.start
-        self.waits_for_disk = False
+        self._counted = span.start  # up to where it is known what was sent
+        self.waits_for_us = False
+        """Whether it is the disk, or the pace, and not the client, that has to move next."""
 
     def count_ready(self, count: int) -> int:
         """See `FileSource.count_ready`. What was looked at or warmed is not looked at again."""
         self.count()
+        if self._pace is not None:
+            count = self._pace.allow(count, self._go_on)
+            if not count:
+                self.waits_for_us = True
+                return 0
         if self._ready_until <= self.start:
             try:
                 self._ready_until = self.start + resident(self.descriptor, self.start, count)
             except OSError:  # sending meets it again, and deals with it
                 return count
         if self._ready_until <= self.start:
-            self.waits_for_disk = True
+            self.waits_for_us = True
             self._file.hold()  # for the thread, which may outlive the connection
             warming = self._disk.run(warm, self.descriptor, self.start, count)
             _ = warming.addBoth(self._warmed, self.start + count)
@@ -216,30 +264,38 @@ class _Source:
 
     def _warmed(self, result: object, stop: int) -> None:  # an error comes up again on sending
         self._file.let_go()
-        self.waits_for_disk = False
         self._ready_until = stop
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self.waits_for_us = False
         self._ready()
 
     def count(self) -> None:
         """Count what was sent since the last time."""
+        sent, self._counted = self.start - self._counted, self.start
         if self._tally is not None:
-            self._tally.octets += self.start - self._counted
-            self._tally.by_sendfile += self.start - self._counted
-        self._counted = self.start
+            self._tally.octets += sent
+            self._tally.by_sendfile += sent
+        if self._pace is not None:
+            self._pace.spend(sent)
 
     def done(self, error: Exception | None) -> None:
         """See `FileSource.done`."""
+        self.count()
         if error is None:
             self.sent.callback(None)
         else:
             self.sent.errback(Shrunk() if isinstance(error, EOFError) else error)
 
 
-def make_transfer(pieces: Sequence[bytes | Span], transport: Any, disk: Disk) -> Transfer:
-    """Return the transfer of ``pieces`` that suits ``transport``."""
+def make_transfer(
+    pieces: Sequence[bytes | Span], transport: Any, disk: Disk, pace: Pace | None = None
+) -> Transfer:
+    """Return the transfer of ``pieces`` that suits ``transport``, at a ``pace`` if there is one."""
     if isinstance(transport, SocketTransport):
-        return FileTransfer(pieces, transport, disk)
-    return Transfer(pieces, transport.write, disk)
+        return FileTransfer(pieces, transport, disk, pace)
+    return Transfer(pieces, transport.write, disk, pace)
 
 
 def begin(transport: Any, head: bytes, pieces: Sequence[bytes | Span]) -> int:

@@ -13,14 +13,14 @@ from typing import Any
 from twisted.internet.interfaces import IHalfCloseableDescriptor
 from twisted.protocols.policies import ProtocolWrapper
 
-__all__ = ["can_half_close", "octets_acknowledged", "send_at_once"]
+__all__ = ["can_half_close", "octets_acknowledged", "send_at_once", "socket_of"]
 
 # struct tcp_info, linux/tcp.h: 8 octets, 24 of __u32, 2 of __u64, then tcpi_bytes_acked.
 _BYTES_ACKED = struct.Struct("120xQ")
 _INT = struct.Struct("i")
 
 
-def _socket_of(transport: Any) -> socket.socket | None:
+def socket_of(transport: Any) -> socket.socket | None:
     """Return the socket under ``transport``, through any layers of TLS."""
     while transport is not None:
         handle = getattr(transport, "socket", None)
@@ -37,7 +37,7 @@ def octets_acknowledged(transport: Any) -> int | None:
     how much it could hand to the kernel sees nothing move for minutes, and takes a client that
     reads slowly but steadily for one that is dead.
     """
-    sock = _socket_of(transport)
+    sock = socket_of(transport)
     if sock is None or sock.fileno() < 0 or not sys.platform.startswith("linux"):
         return None
     try:

@@ -60,6 +60,8 @@ class Connection(Protocol):
     """One client's connection to ``server``."""
 
     transport: Any  # ITCPTransport, IConsumer and IPushProducer in one
+    exchange_type = Exchange
+    """What answers a request; `tinyhttp.testing` has one that can be told to misbehave."""
 
     def __init__(self, server: "Server"):
         self.server = server
@@ -210,7 +212,7 @@ class Connection(Protocol):
         """Send the ``pieces`` that are left of an answer behind what was ``sent`` at once."""
         self._phase = _RESPONDING
         self._head = head
-        self._exchange = Exchange(self, head.decisive[0], is_head=False, head=head)
+        self._exchange = self.exchange_type(self, head.decisive[0], is_head=False, head=head)
         self._exchange.go_on(status, pieces, sent)
 
     def _advance(self) -> None:
@@ -324,7 +326,7 @@ class Connection(Protocol):
         self._phase = _RESPONDING
         self._request = request
         self.server.deadlines.clear(self)
-        self._exchange = Exchange(
+        self._exchange = self.exchange_type(
             self,
             request.line,
             is_head=request.method == b"HEAD",
@@ -344,7 +346,7 @@ class Connection(Protocol):
             line = bytes(self._buffer.split(b"\r\n", 1)[0])
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
-        self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
+        self._exchange = self.exchange_type(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
         self._exchange.respond(refused.response())
 
     def send(self, head: bytes, body: bytes) -> None:

@@ -8,7 +8,6 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from time import time
 from types import TracebackType
 from typing import Any
@@ -23,7 +22,7 @@ from .content import Content, Prepared, prepare
 from .journal import Entries, Entry, Record, enough, too_few
 from .mistakes import ScriptError
 from .rules import Rule
-from .scripting import Scripting
+from .scripting import ScriptedHere
 from .server import ScriptedServer
 
 __all__ = ["FileServer", "Journal"]
@@ -87,15 +86,7 @@ class Journal(Entries):
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to listen: on ``host``, or on a UNIX socket."""
-
-    host: str = HOST
-    unix: str | None = None
-
-
-class FileServer(Scripting):
+class FileServer(ScriptedHere):
     """Serves ``content`` on a port of its own, and misbehaves as it is told.
 
     ``https`` has it speak TLS, with a certificate made for it; ``unix`` has it listen on a UNIX
@@ -123,6 +114,7 @@ class FileServer(Scripting):
             self._server = ScriptedServer(
                 prepared, reactor=self._reactor, clock=time, timeouts=timeouts, **options
             )
+            self.script = self._server.script
             self.add(*rules)
         except BaseException:
             prepared.remove()
@@ -171,6 +163,10 @@ class FileServer(Scripting):
         deadline = self._reactor.seconds() + _TURNS
         while clients & self._waited_for() and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, 0)
+        self.remove_files()
+
+    def remove_files(self) -> None:
+        """Remove what was written for this server; `stop` does so."""
         self._prepared.remove()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -284,20 +280,6 @@ class FileServer(Scripting):
         if self._directory is None:
             self._directory = tempfile.mkdtemp(prefix="tinyhttp-")
         return os.path.join(self._directory, name)
-
-    # Scripting.
-
-    def _add(self, rule: Rule) -> int:
-        return self._server.script.add(rule)
-
-    def _replace(self, place: int, rule: Rule) -> None:
-        self._server.script.replace(place, rule)
-
-    def _clear(self) -> None:
-        self._server.script.clear()
-
-    def _unused(self) -> list[str]:
-        return self._server.script.unused()
 
     # Clients in this process.
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from .journal import Entry
 from .mistakes import ScriptError
-from .rules import Rule, on
+from .rules import Rule, Script, on
 
-__all__ = ["Scripting"]
+__all__ = ["ScriptedHere", "Scripting", "check_options"]
 
 
 class Scripting:
@@ -70,6 +70,24 @@ class Scripting:
 
     def _unused(self) -> list[str]:
         raise NotImplementedError
+
+
+class ScriptedHere(Scripting):
+    """A server whose script is in this process."""
+
+    script: Script
+
+    def _add(self, rule: Rule) -> int:
+        return self.script.add(rule)
+
+    def _replace(self, place: int, rule: Rule) -> None:
+        self.script.replace(place, rule)
+
+    def _clear(self) -> None:
+        self.script.clear()
+
+    def _unused(self) -> list[str]:
+        return self.script.unused()
 
 
 def check_options(options: Mapping[str, object], allowed: Collection[str]) -> None:

@@ -60,7 +60,7 @@ class Connection(Protocol):
     """One client's connection to ``server``."""
 
     transport: Any  # ITCPTransport, IConsumer and IPushProducer in one
-    exchange_type = Exchange
+    exchange_type: type[Exchange] = Exchange
     """What answers a request; `tinyhttp.testing` has one that can be told to misbehave."""
 
     def __init__(self, server: "Server"):
@@ -346,7 +346,9 @@ class Connection(Protocol):
             line = bytes(self._buffer.split(b"\r\n", 1)[0])
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
-        self._exchange = self.exchange_type(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
+        self._exchange = self.exchange_type(
+            self, line, is_head=line.startswith(b"HEAD "), head=self._head
+        )
         self._exchange.respond(refused.response())
 
     def send(self, head: bytes, body: bytes) -> None:

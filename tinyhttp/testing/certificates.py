@@ -48,7 +48,10 @@ def make_trust() -> Trust:
         from twisted.protocols import tls  # noqa: F401 (pyOpenSSL)
     except ImportError:
         raise Missing("https needs more: pip install 'twisted-tinyhttp[tls]'") from None
-    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority, key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
     name = _name("tinyhttp.testing")
     root = _sign(_authority(_draft(name, name, authority.public_key()), authority), authority)
     leaf = _draft(_name("localhost"), name, key.public_key())
@@ -91,9 +94,7 @@ def _authority(draft: Any, key: Any) -> Any:
     )
     return draft.add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True
-    ).add_extension(
-        x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True
-    )
+    ).add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
 
 
 def _sign(draft: Any, key: Any) -> Any:

@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 
 from .content import Prepared
 from .local import FileServer
-from .mistakes import ScriptError
 from .rules import Rule
 from .scripting import check_options
 
@@ -35,6 +34,7 @@ OPTIONS = ("timeouts", "hidden_files", "follow_symlinks", "index")
 class Orders(LineOnlyReceiver):
     """Takes orders, and answers each when it is done."""
 
+    transport: Any
     delimiter = b"\n"
     MAX_LENGTH = ORDER
 
@@ -72,7 +72,7 @@ class Orders(LineOnlyReceiver):
         order = json.loads(line)
         number, what = order.pop("id"), order.pop("do")
         result: Deferred[Any] = maybeDeferred(self._orders[what], **order)
-        _ = result.addCallbacks(self._done, self._failed, (number,), None, (number,), None)
+        _ = result.addCallbacks(self._done, self._failed, (number,), {}, (number,), {})
 
     def _done(self, result: Any, number: int) -> None:
         self._say({"id": number, "result": result})

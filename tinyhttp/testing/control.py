@@ -1,4 +1,4 @@
-"""Servers for tests that know no Twisted: how is the process that they run in told what to do?
+"""Servers for tests that know no Twisted, in a process that is told what to do.
 
 Floor: testing. Nothing of Twisted is imported here. The process reads orders from a pipe, and ends
 when the pipe does: however this process ends, that one is not left behind.
@@ -47,7 +47,7 @@ class Child:
         self._received = b""
         self._orders = 0
         package = str(Path(__file__).resolve().parents[2])
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 (this Python, and our own program)
             [sys.executable, "-c", _PROGRAM.format(package)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

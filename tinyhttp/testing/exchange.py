@@ -99,7 +99,9 @@ class ScriptedExchange(Exchange):
             is_head=self._is_head,
             old=self._request is not None and self._request.old,
         )
-        self._start_scripted(plan, faults, response.status if faults.status is None else faults.status)
+        self._start_scripted(
+            plan, faults, response.status if faults.status is None else faults.status
+        )
 
     def _start_scripted(self, plan: Plan, faults: Faults, status: int) -> None:
         connection = self._connection
@@ -110,9 +112,13 @@ class ScriptedExchange(Exchange):
         spans = [piece for piece in plan.body if isinstance(piece, Span)]
         for span in spans:
             span.file.hold()
-        _ = self._scripted.run(self._send_scripted(plan, faults, status, spans)).addErrback(self._broken)
+        _ = self._scripted.run(self._send_scripted(plan, faults, status, spans)).addErrback(
+            self._broken
+        )
 
-    async def _send_scripted(self, plan: Plan, faults: Faults, status: int, spans: list[Span]) -> None:
+    async def _send_scripted(
+        self, plan: Plan, faults: Faults, status: int, spans: list[Span]
+    ) -> None:
         assert self._sending is not None
         sending, ending, gone = self._sending, plan.ending, False
         try:
@@ -176,7 +182,7 @@ class ScriptedExchange(Exchange):
 class ScriptedConnection(Connection):
     """A connection to a `ScriptedServer`, the ``number``-th."""
 
-    exchange_type = ScriptedExchange
+    exchange_type: type[Exchange] = ScriptedExchange
 
     def __init__(self, server: "ScriptedServer", number: int):
         super().__init__(server)

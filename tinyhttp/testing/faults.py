@@ -1,4 +1,4 @@
-"""How can an answer go wrong? Descriptions that can't change, and what contradicts itself.
+"""How an answer can go wrong: descriptions that can't change, and what contradicts itself.
 
 Floor: testing; pure. `Faults` is a flat value that JSON can carry to another process. What it does
 to a response is in `wire`.
@@ -85,7 +85,8 @@ class Faults:
 
     def adding(self, name: str, *values: Any) -> "Faults":
         """Return these with ``values`` behind the others of ``name``."""
-        changed = replace(self, **{name: (*getattr(self, name), *values)})
+        longer: dict[str, Any] = {name: (*getattr(self, name), *values)}
+        changed = replace(self, **longer)
         changed.check()
         return changed
 

@@ -1,4 +1,4 @@
-"""What was asked, and what came of it?
+"""What was asked, and what came of it.
 
 Floor: testing; pure. `Entries` has the questions and assertions; where the entries come from, from
 this process or another, is for those who build on it. `Record` keeps them.
@@ -205,9 +205,7 @@ def enough(
     return found if len(found) >= count else None
 
 
-def too_few(
-    entries: Sequence[Entry], count: int, method: str | None, target: str | None
-) -> str:
+def too_few(entries: Sequence[Entry], count: int, method: str | None, target: str | None) -> str:
     """Return what to say when `enough` are not there in time."""
     wanted = f"{method or 'any method'} {target or 'of anything'}"
     return f"{wanted}: waited in vain for {count} requests\n{_listing(entries)}"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from twisted.internet import error
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
     ConnectionLost,
-    ConnectionRefusedError,
 )
 from twisted.internet.interfaces import IConsumer, IPushProducer, IStreamClientEndpoint, ITransport
 from twisted.internet.task import Clock
@@ -205,7 +205,7 @@ class Endpoint:
     def connect(self, factory: Any) -> Deferred[Any]:
         """Return a Deferred of a protocol that ``factory`` makes, connected to the server."""
         if self.refuses:
-            return fail(ConnectionRefusedError())
+            return fail(error.ConnectionRefusedError())
         return maybeDeferred(self._connect, factory)
 
     def _connect(self, factory: Any) -> Any:
@@ -215,8 +215,8 @@ class Endpoint:
         client = End(self._network, protocol, self._number)
         server = End(self._network, theirs, 80)
         client.other, server.other = server, client
-        theirs.makeConnection(server)
-        protocol.makeConnection(client)
+        for made, end in ((theirs, server), (protocol, client)):
+            made.makeConnection(end)
         return protocol
 
 
@@ -274,16 +274,17 @@ class MemoryServer(ScriptedHere):
             raise
         self._server.refuse_for = self._refuse_for
         network = Network()
-        self._endpoint = Endpoint(network, self._server)
+        self.endpoint = Endpoint(network, self._server)
+        """Connects a protocol of the test's own."""
         self._pool = HTTPConnectionPool(self.clock)
         self.agent = MemoryAgent(
-            network, Agent.usingEndpointFactory(self.clock, self._endpoint, self._pool)
+            network, Agent.usingEndpointFactory(self.clock, self.endpoint, self._pool)
         )
         self.journal = Journal(self._server.record, self.clock)
 
     def stop(self) -> Deferred[None]:
         """Return a Deferred that has fired: every connection has ended, nothing is left."""
-        self._endpoint.refuses = True
+        self.endpoint.refuses = True
         stopped = self._server.stop(grace=0)
         _ = self._pool.closeCachedConnections()
         self.clock.advance(0)
@@ -292,11 +293,11 @@ class MemoryServer(ScriptedHere):
 
     def refuse(self) -> None:
         """Refuse new connections; others stay."""
-        self._endpoint.refuses = True
+        self.endpoint.refuses = True
 
     def accept(self) -> None:
         """Accept connections again."""
-        self._endpoint.refuses = False
+        self.endpoint.refuses = False
 
     def write(self, path: str, content: str | bytes) -> None:
         """Replace a file, or make one, as a deployment would; it is newer than all before."""

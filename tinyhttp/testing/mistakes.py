@@ -10,5 +10,5 @@ class ScriptError(ValueError):
     """A script, a path or a content that can't be meant; the message says what would be right."""
 
 
-class Missing(ScriptError, ImportError):
+class Missing(ScriptError, ImportError):  # noqa: N818 (named after what it is)
     """Something that has to be installed for what was asked."""

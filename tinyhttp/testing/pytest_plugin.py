@@ -11,7 +11,6 @@ import pytest
 
 if TYPE_CHECKING:
     from .control import Child, ChildServer
-    from .local import FileServer
     from .memory import MemoryServer
 
 __all__ = ["tinyhttp_agent", "tinyhttp_child", "tinyhttp_local", "tinyhttp_server"]
@@ -28,7 +27,7 @@ def tinyhttp_child() -> Iterator["Child"]:
 
 @pytest.fixture
 def tinyhttp_server(tinyhttp_child: "Child") -> Iterator[Callable[..., "ChildServer"]]:
-    """Starts servers in another process: ``server = tinyhttp_server({"/a": "content"})``."""
+    """Start servers in another process, by ``tinyhttp_server({"/a": "content"})``, for one test."""
     servers: list[ChildServer] = []
 
     def start(content: Any, **options: Any) -> "ChildServer":
@@ -42,7 +41,7 @@ def tinyhttp_server(tinyhttp_child: "Child") -> Iterator[Callable[..., "ChildSer
 
 @pytest.fixture
 def tinyhttp_local() -> Iterator[Callable[..., Any]]:
-    """Starts servers on the reactor of pytest-twisted: ``server = await tinyhttp_local(...)``."""
+    """Start servers on the reactor of pytest-twisted, for one test; to be awaited."""
     try:
         from pytest_twisted import blockon
     except ImportError:
@@ -63,7 +62,7 @@ def tinyhttp_local() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def tinyhttp_agent() -> Iterator[Callable[..., "MemoryServer"]]:
-    """Makes servers in memory: ``treq.client.HTTPClient(tinyhttp_agent({...}).agent)``."""
+    """Make servers in memory, for ``HTTPClient(tinyhttp_agent({...}).agent)`` of treq."""
     from .memory import MemoryServer
 
     servers: list[MemoryServer] = []
@@ -74,4 +73,4 @@ def tinyhttp_agent() -> Iterator[Callable[..., "MemoryServer"]]:
 
     yield make
     for server in servers:
-        server.stop()
+        _ = server.stop()

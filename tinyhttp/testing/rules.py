@@ -1,4 +1,4 @@
-"""Which request meets which faults?
+"""Which request meets which faults.
 
 Floor: testing; pure. A `Rule` says for which requests and what; every method of its returns
 another rule that says more. A `Script` holds the rules of a server, counts, and finds mistakes.
@@ -65,8 +65,10 @@ class Match:
     @property
     def is_unconditional(self) -> bool:
         """Whether nothing but path and method decides."""
-        return not self.nth and (self.first, self.after, self.where) == (None, None, None) and (
-            not self.fields
+        return (
+            not self.nth
+            and (self.first, self.after, self.where) == (None, None, None)
+            and (not self.fields)
         )
 
     def covers(self, path: str) -> bool:

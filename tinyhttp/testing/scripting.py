@@ -1,4 +1,4 @@
-"""What can be told to every kind of server here?
+"""What can be told to every kind of server here.
 
 Floor: testing; pure.
 """

@@ -1,4 +1,4 @@
-"""How does a planned response go out, in time and to its end?
+"""How a planned response goes out, in time and to its end.
 
 Floor: testing. Time is the reactor's, so a test with a ``Clock`` decides how it passes.
 """

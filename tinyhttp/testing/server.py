@@ -88,8 +88,10 @@ class ScriptedServer(Server):
 
     def is_generated(self, piece: bytes | Span) -> bool:
         """Return whether ``piece`` is of a file that is a hole on the disk."""
-        return bool(self._generated) and isinstance(piece, Span) and (
-            self._content_of(piece) is not None
+        return (
+            bool(self._generated)
+            and isinstance(piece, Span)
+            and (self._content_of(piece) is not None)
         )
 
     def _content_of(self, span: Span) -> Generated | None:

@@ -1,4 +1,4 @@
-"""How does a test case of trial get a server, and get rid of it?
+"""How a test case of trial gets a server, and gets rid of it.
 
 Floor: testing.
 """

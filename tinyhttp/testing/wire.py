@@ -1,4 +1,4 @@
-"""What becomes of a response that faults are done to?
+"""What becomes of a response that faults are done to.
 
 Floor: testing; pure. A `Plan` is made of the real response and the faults: which octets, with
 which gaps, and how it ends. The order is always the same, whatever was said first: content,
@@ -167,8 +167,8 @@ def _shifted(value: bytes, by: int) -> bytes:
     m = _ONE_RANGE.fullmatch(value)
     if m is None:
         return value
-    start, last = (max(int(n) + by, 0) if n else None for n in m.groups())
-    return b"bytes=%d-%s" % (start, b"" if last is None else b"%d" % last)
+    last = b"%d" % max(int(m[2]) + by, 0) if m[2] else b""
+    return b"bytes=%d-%s" % (max(int(m[1]) + by, 0), last)
 
 
 def make_plan(

@@ -106,19 +106,22 @@ class ScriptedExchange(Exchange):
     def _start_scripted(self, plan: Plan, faults: Faults, status: int) -> None:
         connection = self._connection
         connection.persistent = plan.persistent
-        self._sending = Sending(connection.transport, self._scripted.reactor, self._scripted.read)
+        scripted = self._scripted
+
+        def sent() -> None:
+            answered = None if faults.garbage is not None else status
+            self._note(status=answered, octets=sending.octets)
+
+        sending = Sending(connection.transport, scripted.reactor, scripted.read, sent)
+        self._sending = sending
         if connection.is_full:
-            self._sending.pause()
+            sending.pause()
         spans = [piece for piece in plan.body if isinstance(piece, Span)]
         for span in spans:
             span.file.hold()
-        _ = self._scripted.run(self._send_scripted(plan, faults, status, spans)).addErrback(
-            self._broken
-        )
+        _ = self._scripted.run(self._send_scripted(plan, faults, spans)).addErrback(self._broken)
 
-    async def _send_scripted(
-        self, plan: Plan, faults: Faults, status: int, spans: list[Span]
-    ) -> None:
+    async def _send_scripted(self, plan: Plan, faults: Faults, spans: list[Span]) -> None:
         assert self._sending is not None
         sending, ending, gone = self._sending, plan.ending, False
         try:
@@ -129,12 +132,7 @@ class ScriptedExchange(Exchange):
             self._sending = None
             for span in spans:
                 span.file.let_go()
-            answered = sending.head_sent and faults.garbage is None
-            self._note(
-                status=status if answered else None,
-                octets=sending.octets,
-                duration=self._server.now() - self._entry.time,
-            )
+            self._note(duration=self._server.now() - self._entry.time)
         if faults.refuse_for is not None:
             self._scripted.refuse_for(faults.refuse_for)
         if gone:

@@ -27,16 +27,24 @@ _PATIENCE = 2.0
 class Sending:
     """Sends a plan over ``transport``; ``read`` gives the octets of a part of a file.
 
+    ``sent`` is called when the head has been written and after every portion of the body.
     ``octets`` counts those of the body. Whoever owns it passes on when the transport is full
     (`pause`), has room again (`resume`) or is gone (`stop`).
     """
 
-    def __init__(self, transport: Any, reactor: Any, read: Callable[[Span], bytes]):
+    def __init__(
+        self,
+        transport: Any,
+        reactor: Any,
+        read: Callable[[Span], bytes],
+        sent: Callable[[], None],
+    ):
         self.octets = 0
         self.head_sent = False
         self._transport = transport
         self._reactor = reactor
         self._read = read
+        self._sent = sent
         self._full = False
         self._stopped = False
         self._waiting: Deferred[None] | None = None
@@ -51,6 +59,7 @@ class Sending:
         if ending is None or ending.at is not None:
             self._transport.write(plan.head)
             self.head_sent = True
+            self._sent()
             await self._send_body(plan)
         if ending is not None and (ending.at is None or ending.at <= self.octets):
             await self._end(ending.kind)
@@ -70,6 +79,7 @@ class Sending:
             framed = data if plan.chunks is None else plan.chunks.chunk(portion.start, data)
             self._transport.write(framed)
             self.octets += len(data)
+            self._sent()
             if plan.rate is not None:
                 await self._sleep(len(data) / plan.rate)
 

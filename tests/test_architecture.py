@@ -132,7 +132,7 @@ TESTING = frozenset(
         *("pathlib.Path", "random.Random", "re", "selectors", "shutil", "signal", "socket"),
         *("stat", "struct", "subprocess", "sys", "tempfile", "termios", "threading", "time"),
         *("types", "typing", "urllib.parse", "zipfile"),
-        *("cryptography", "pytest", "pytest_twisted.blockon"),
+        *("OpenSSL.SSL", "cryptography", "pytest", "pytest_twisted.blockon"),
         *("twisted.internet", "twisted.logger", "twisted.protocols", "twisted.python"),
         *("twisted.web.client", "twisted.web.iweb", "zope.interface"),
         *("tinyhttp.core", "tinyhttp.site", "tinyhttp.server", "tinyhttp.testing"),

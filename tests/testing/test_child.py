@@ -6,6 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -190,10 +191,8 @@ def test_it_is_not_left_behind(end: str) -> None:
     finally:
         os.close(handle)
         # What the forked one left: it is alone in its group.
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(parent.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     assert not os.path.exists(root)
 
 

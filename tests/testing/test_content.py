@@ -29,7 +29,7 @@ def test_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_mapping() -> None:
-    content = {"/a.txt": "é", "b/c.bin": b"\0", "/index.html": "<p>", "/g": generated(10)}
+    content: Content = {"/a.txt": "é", "b/c.bin": b"\0", "/index.html": "<p>", "/g": generated(10)}
     with memory(content) as server:
         root = server._prepared.root
         assert ask(server, "/a.txt").body == "é".encode()

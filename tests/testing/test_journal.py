@@ -84,7 +84,7 @@ def test_a_failure_is_not_longer_than_a_page(server: MemoryServer) -> None:
 
 def result_of(deferred: Deferred[list[Entry]]) -> object:
     results: list[object] = []
-    deferred.addBoth(results.append)
+    _ = deferred.addBoth(results.append)
     return results[0] if results else None
 
 
@@ -119,7 +119,7 @@ def test_waiting_in_vain(server: MemoryServer) -> None:
 
 def test_waiting_no_longer(server: MemoryServer) -> None:
     waiting = server.journal.wait_for()
-    waiting.addErrback(lambda failure: None)
+    _ = waiting.addErrback(lambda failure: None)
     waiting.cancel()
     assert server.clock.getDelayedCalls() == []
     ask(server)

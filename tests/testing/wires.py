@@ -55,7 +55,7 @@ class Wire(Protocol):
 
 def connected(server: MemoryServer) -> Wire:
     made: list[Wire] = []
-    server.endpoint.connect(Factory.forProtocol(Wire)).addCallback(made.append)
+    _ = server.endpoint.connect(Factory.forProtocol(Wire)).addCallback(made.append)
     return made[0]
 
 
@@ -70,5 +70,5 @@ def memory(content: Content | None = None, **options: Any) -> Iterator[MemorySer
     try:
         yield server
     finally:
-        server.stop()
+        _ = server.stop()
     assert server.clock.getDelayedCalls() == []

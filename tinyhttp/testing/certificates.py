@@ -5,6 +5,7 @@ when they are needed.
 """
 
 import ipaddress
+import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -27,17 +28,44 @@ class Trust:
     server_pem: bytes = field(repr=False)
     """What the server proves itself with: key and certificate."""
 
-    def server_options(self) -> Any:
-        """Return what Twisted's TLS wants of a server."""
-        from twisted.internet.ssl import PrivateCertificate
+    def server_context(self) -> Any:
+        """Return what ``TLSMemoryBIOFactory`` makes the connections of a server with.
 
-        return PrivateCertificate.loadPEM(self.server_pem).options()
+        From a file, as every version of pyOpenSSL takes it so; what Twisted hands over is
+        deprecated, which ends tests to which warnings are errors.
+        """
+        from OpenSSL import SSL
+
+        context = SSL.Context(SSL.TLS_METHOD)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(self.server_pem)
+            file.flush()
+            context.use_certificate_chain_file(file.name)
+            context.use_privatekey_file(file.name)
+        return ServerContext(context)
 
     def trust_root(self) -> Any:
         """Return what Twisted's clients want of whom to trust."""
         from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
         return trustRootFromCertificates([Certificate.loadPEM(self.ca_pem)])
+
+
+class ServerContext:
+    """Makes the connections of a server.
+
+    An ``IOpenSSLServerConnectionCreator``; declared by whoever hands it to Twisted, so that nothing
+    of Twisted is imported here.
+    """
+
+    def __init__(self, context: Any):
+        self._context = context
+
+    def serverConnectionForTLS(self, protocol: Any) -> Any:
+        """Return the connection of ``protocol``."""
+        from OpenSSL import SSL
+
+        return SSL.Connection(self._context, None)
 
 
 def make_trust() -> Trust:

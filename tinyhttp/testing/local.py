@@ -12,9 +12,11 @@ from time import time
 from types import TracebackType
 from typing import Any
 
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
+from zope.interface import directlyProvides
 
 from ..server.server import Timeouts
 from .certificates import Trust, make_trust
@@ -28,8 +30,9 @@ from .server import ScriptedServer
 __all__ = ["FileServer", "Journal"]
 
 HOST = "127.0.0.1"
-_TURNS = 1.0
-"""Seconds that clients in this process have for noticing that the server is gone."""
+_TURNS = 0.25
+"""Seconds that clients in this process have for noticing that the server is gone. All do in the
+next turns of the reactor, but for one that does not read: nobody could tell it."""
 
 
 class Journal(Entries):
@@ -154,14 +157,13 @@ class FileServer(ScriptedHere):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        clients = self._clients_here()
         await self.refuse()
         if self._kept is not None:
             self._kept.close()
             self._kept = None
         await self._server.stop(grace=0)
         deadline = self._reactor.seconds() + _TURNS
-        while clients & self._waited_for() and self._reactor.seconds() < deadline:
+        while self._clients_here() and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, 0)
         self.remove_files()
 
@@ -236,11 +238,12 @@ class FileServer(ScriptedHere):
     def _factory(self) -> Any:
         if self.trust is None:
             return self._server
+        from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        return TLSMemoryBIOFactory(
-            self.trust.server_options(), False, self._server, clock=self._reactor
-        )
+        context = self.trust.server_context()
+        directlyProvides(context, IOpenSSLServerConnectionCreator)
+        return TLSMemoryBIOFactory(context, False, self._server, clock=self._reactor)
 
     # What a test wants to know.
 
@@ -285,9 +288,9 @@ class FileServer(ScriptedHere):
 
     def _clients_here(self) -> set[Any]:
         """Return the transports in this process whose other end is this server."""
-        if self._port is None:
-            return set()
-        here = self._port.getHost()
+        here: Any = IPv4Address("TCP", HOST, self.port)
+        if self.socket_path is not None:
+            here = UNIXAddress(os.fsencode(self.socket_path))
         return {one for one in self._waited_for() if _peer_of(one) == here}
 
     def _waited_for(self) -> set[Any]:

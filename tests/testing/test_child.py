@@ -6,6 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
@@ -19,7 +20,7 @@ from tinyhttp.testing.certificates import make_trust
 
 
 @pytest.fixture(scope="module")
-def child() -> "object":
+def child() -> Iterator[Child]:
     with Child() as child:
         yield child
 

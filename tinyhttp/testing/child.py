@@ -172,6 +172,8 @@ def main() -> None:
     )
 
     running: Any = reactor
+    if sys.modules.get("OpenSSL", sys) is None:  # it was hidden from Twisted: see `control`
+        del sys.modules["OpenSSL"]
     # An interrupt at the keyboard is for the tests; their end is the end of this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)

@@ -70,7 +70,7 @@ def test_local(tinyhttp_local):
 def run(tmp_path: Path, tests: str, *options: str) -> str:
     (tmp_path / "test_it.py").write_text(tests)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", *options],
+        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:hypothesispytest", *options],
         cwd=tmp_path,
         env=environment(),
         stdin=subprocess.DEVNULL,

@@ -23,7 +23,7 @@ from .scripting import check_options
 
 __all__ = ["main"]
 
-LOOK_AFTER_PARENT = 2.0
+LOOK_AFTER_PARENT = 0.5
 """Seconds from one look to the next whether the parent is there: its own children may hold the
 pipe open after it."""
 ORDER = 64 * 1024 * 1024

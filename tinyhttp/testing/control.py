@@ -32,8 +32,8 @@ PATIENCE = 30.0
 _READ = 64 * 1024
 
 # Our directory is the first on its path, and not the current one: a file there called like a module
-# of the standard library would be taken for it. Twisted imports pyOpenSSL if it finds it, which is a
-# fifth of the time until the process is ready; so it does not find it, until TLS is asked for.
+# of the standard library would be taken for it. Twisted imports pyOpenSSL if it finds it, a third
+# of the time until the process is ready; so it does not find it, until TLS is asked for.
 _PROGRAM = """
 import sys
 sys.path[0] = {!r}

@@ -68,9 +68,12 @@ class Sending:
         self._check_stopped()
 
     async def _send_body(self, plan: Plan) -> None:
+        due = self._reactor.seconds()  # when the next octets may go, by the rate
         for portion in plan.portions():
-            await self._sleep(plan.pauses.get(portion.start, 0))
-            await self._wait_for_room()
+            if portion.start in plan.pauses or self._full:
+                await self._sleep(plan.pauses.get(portion.start, 0))
+                await self._wait_for_room()
+                due = self._reactor.seconds()
             self._check_stopped()
             source = portion.source
             data = source if isinstance(source, bytes) else self._read(source)
@@ -81,7 +84,8 @@ class Sending:
             self.octets += len(data)
             self._sent()
             if plan.rate is not None:
-                await self._sleep(len(data) / plan.rate)
+                due += len(data) / plan.rate
+                await self._sleep(due - self._reactor.seconds())
 
     async def _end(self, kind: str) -> None:
         if kind == "stall":

@@ -1,7 +1,7 @@
 """Which request meets which faults.
 
 Floor: testing; pure. A `Rule` says for which requests and what; every method of its returns
-another rule that says more. A `Script` holds the rules of a server, counts, and finds mistakes.
+another rule that says more. `script` puts rules in force.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -13,9 +13,7 @@ from .faults import BROKEN_CHUNKS, BROKEN_GZIP, GARBAGE, NO_FAULTS, Ending, Faul
 from .journal import Entry
 from .mistakes import ScriptError
 
-__all__ = ["Match", "Rule", "Script", "on"]
-
-MAX_RULES = 1000
+__all__ = ["Match", "Rule", "check", "on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +135,19 @@ class Rule:
         retry_after: int | str | None = None,
     ) -> "Rule":
         """Answer with ``status`` and ``body`` instead of the file."""
-        _check(200 <= status <= 999, f"status {status}: from 200 to 999")
+        check(200 <= status <= 999, f"status {status}: from 200 to 999")
         text = body.encode() if isinstance(body, str) else body
         rule = self._having(status=status, body=text, reason=_field_text(reason))
         return rule if retry_after is None else rule.field("Retry-After", str(retry_after))
 
     def redirect(self, to: str, status: int = 302) -> "Rule":
         """Send the client to ``to``; to the same path again, for a loop."""
-        _check(status in (301, 302, 303, 307, 308), f"status {status} is not a redirect")
+        check(status in (301, 302, 303, 307, 308), f"status {status} is not a redirect")
         return self._having(status=status, body=b"").field("Location", to)
 
     def inform(self, status: int, fields: Iterable[tuple[str, str]] = ()) -> "Rule":
         """Send an informational response (100, 103) first; may be said several times."""
-        _check(100 <= status <= 199 and status != 101, f"status {status} is not informational")
+        check(100 <= status <= 199 and status != 101, f"status {status} is not informational")
         lines = tuple((_name(n), _value(v)) for n, v in fields)
         return self._adding("informational", (status, lines))
 
@@ -193,19 +191,19 @@ class Rule:
 
     def delay(self, seconds: float) -> "Rule":
         """Wait before the head."""
-        _check(seconds >= 0, f"delay {seconds}: not into the past")
+        check(seconds >= 0, f"delay {seconds}: not into the past")
         return self._having(delay=seconds)
 
     def pause(self, at: int, seconds: float) -> "Rule":
         """Wait when ``at`` octets of the body are sent; may be said for several places."""
-        _check(at >= 0 and seconds >= 0, f"pause at {at} for {seconds} s: not negative")
-        _check(at not in dict(self.faults.pauses), f"two pauses at octet {at}")
+        check(at >= 0 and seconds >= 0, f"pause at {at} for {seconds} s: not negative")
+        check(at not in dict(self.faults.pauses), f"two pauses at octet {at}")
         return self._adding("pauses", (at, seconds))
 
     def drip(self, rate: float, piece: int | None = None) -> "Rule":
         """Send ``rate`` octets of the body a second, ``piece`` octets at a time."""
-        _check(rate > 0, f"drip {rate}: octets a second, more than 0; for none there is stall()")
-        _check(piece is None or piece > 0, f"piece {piece}: at least 1")
+        check(rate > 0, f"drip {rate}: octets a second, more than 0; for none there is stall()")
+        check(piece is None or piece > 0, f"piece {piece}: at least 1")
         return self._having(rate=rate, piece=piece)
 
     # Ends.
@@ -228,14 +226,14 @@ class Rule:
 
     def refuse_for(self, seconds: float) -> "Rule":
         """Refuse new connections for so long, from the end of this answer on."""
-        _check(seconds > 0, f"refuse_for {seconds}: more than 0 seconds")
+        check(seconds > 0, f"refuse_for {seconds}: more than 0 seconds")
         return self._having(refuse_for=seconds)
 
     # The body.
 
     def content_length(self, off_by: int) -> "Rule":
         """Announce so many octets more (or fewer, if negative) than are sent."""
-        _check(off_by != 0, "content_length(off_by=0) would be right")
+        check(off_by != 0, "content_length(off_by=0) would be right")
         return self._having(length_off_by=off_by)
 
     def chunked(self, broken: str = "") -> "Rule":
@@ -276,103 +274,21 @@ def on(
     ``first`` so many; or those ``after`` so many. ``missing`` says that there need be no such
     file. Raises `ScriptError`.
     """
-    _check(path.startswith(("/", "*")), f"{path!r} is not a path: it starts with a slash")
-    _check("#" not in path and "%" not in path, f"{path!r}: paths are written without escapes")
+    check(path.startswith(("/", "*")), f"{path!r} is not a path: it starts with a slash")
+    check("#" not in path and "%" not in path, f"{path!r}: paths are written without escapes")
     places = () if nth is None else (nth,) if isinstance(nth, int) else tuple(sorted(nth))
-    _check(nth is None or bool(places), "nth: no number is said")
-    _check(all(n > 0 for n in places), f"nth={nth}: requests are counted from 1")
-    _check(first is None or first > 0, f"first={first}: at least 1")
-    _check(after is None or after > 0, f"after={after}: at least 1")
+    check(nth is None or bool(places), "nth: no number is said")
+    check(all(n > 0 for n in places), f"nth={nth}: requests are counted from 1")
+    check(first is None or first > 0, f"first={first}: at least 1")
+    check(after is None or after > 0, f"after={after}: at least 1")
     said = [name for name, v in (("nth", nth), ("first", first), ("after", after)) if v is not None]
-    _check(len(said) < 2, f"{' and '.join(said)}: only one of them can be said")
+    check(len(said) < 2, f"{' and '.join(said)}: only one of them can be said")
     wanted = tuple((_name(n), v) for n, v in (fields or {}).items())
     return Rule(Match(path, method, places, first, after, wanted, where, missing))
 
 
-@dataclass(slots=True)
-class _Slot:
-    rule: Rule
-    count: int = 0
-    used: int = 0
-
-
-class Script:
-    """The rules of a server; of those that match, the one that was given first is in force.
-
-    ``size_of`` tells how many octets the file at an exact path has, ``None`` if there is none;
-    ``any_like`` whether there may be one like a pattern.
-    """
-
-    def __init__(self, size_of: Callable[[str], int | None], any_like: Callable[[Match], bool]):
-        self._size_of = size_of
-        self._any_like = any_like
-        self._slots: list[_Slot] = []
-
-    def add(self, rule: Rule) -> int:
-        """Put ``rule`` behind the others and return its place; raises `ScriptError`."""
-        _check(len(self._slots) < MAX_RULES, f"more than {MAX_RULES} rules")
-        self._check(rule, len(self._slots))
-        self._slots.append(_Slot(rule))
-        return len(self._slots) - 1
-
-    def replace(self, place: int, rule: Rule) -> None:
-        """Put ``rule`` in ``place`` of what it was made of; raises `ScriptError`."""
-        _check(place < len(self._slots), f"{rule.match} was cleared; make another")
-        self._check(rule, place)
-        self._slots[place].rule = rule
-
-    def clear(self) -> None:
-        """Forget all rules."""
-        self._slots.clear()
-
-    def choose(self, entry: Entry) -> Rule | None:
-        """Return the rule that ``entry`` meets, and count it, for every rule that is about it."""
-        chosen = None
-        for slot in self._slots:
-            if slot.rule.match.is_about(entry):
-                slot.count += 1
-                if chosen is None and slot.rule.match.takes(slot.count):
-                    chosen = slot.rule
-                    slot.used += 1
-        return chosen
-
-    def unused(self) -> list[str]:
-        """Return the rules that no request has met, as text."""
-        return [
-            str(slot.rule) if slot.rule.faults != NO_FAULTS else f"{slot.rule.match}: no fault"
-            for slot in self._slots
-            if not slot.used or slot.rule.faults == NO_FAULTS
-        ]
-
-    def _check(self, rule: Rule, place: int) -> None:
-        match, size = rule.match, None
-        if not match.missing:
-            size = self._size_of(match.path)
-            if size is None and match.is_pattern:
-                _check(self._any_like(match), f"{match}: no file is like that")
-            else:
-                _check(
-                    size is not None,
-                    f"{match}: there is no such file; if there need be none, say missing=True",
-                )
-        if rule.faults.status is not None:
-            size = None if rule.faults.body is None else len(rule.faults.body)
-        if size is not None and rule.faults.gzip is None and rule.faults.last_octet() > size:
-            raise ScriptError(f"{rule}: that body has only {size} octets")
-        self._check_shadow(match, place)
-
-    def _check_shadow(self, match: Match, place: int) -> None:
-        for slot in self._slots[:place]:
-            earlier = slot.rule.match
-            if (
-                earlier.is_unconditional
-                and earlier.method in (None, match.method)
-                and (earlier.path == match.path or earlier.covers(match.path))
-            ):
-                raise ScriptError(f"{match} would never be used: {slot.rule} comes first")
-
-
-def _check(good: bool, message: str) -> None:
+def check(good: bool, message: str) -> None:
+    """Raise `ScriptError` with ``message`` unless it is ``good``."""
     if not good:
         raise ScriptError(message)
 
@@ -383,18 +299,18 @@ def _one_of(kind: str, kinds: frozenset[str]) -> None:
 
 
 def _offset(at: Any) -> Any:
-    _check(at is None or at >= 0, f"octet {at}: offsets are counted from 0")
+    check(at is None or at >= 0, f"octet {at}: offsets are counted from 0")
     return at
 
 
 def _name(name: str) -> str:
-    _check(bool(name) and name.isascii() and name.isprintable(), f"{name!r} is no field name")
-    _check(not any(c in name for c in ' :"(),/;<=>?@[\\]{}'), f"{name!r} is no field name")
+    check(bool(name) and name.isascii() and name.isprintable(), f"{name!r} is no field name")
+    check(not any(c in name for c in ' :"(),/;<=>?@[\\]{}'), f"{name!r} is no field name")
     return name
 
 
 def _value(value: str) -> str:
-    _check(not any(c in value for c in "\r\n\0"), f"{value!r} is more than one line")
+    check(not any(c in value for c in "\r\n\0"), f"{value!r} is more than one line")
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:

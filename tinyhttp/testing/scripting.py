@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from .journal import Entry
 from .mistakes import ScriptError
-from .rules import Rule, Script, on
+from .rules import Rule, on
+from .script import Script
 
 __all__ = ["ScriptedHere", "Scripting", "check_options"]
 

@@ -21,7 +21,8 @@ from .content import Generated, Prepared
 from .exchange import ScriptedConnection, WholeHeads
 from .journal import Record
 from .mistakes import ScriptError
-from .rules import Match, Script
+from .rules import Match
+from .script import Script
 
 __all__ = ["ScriptedServer"]
 

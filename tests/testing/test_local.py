@@ -186,11 +186,18 @@ async def test_rules_and_options_from_the_start(reactor: Any) -> None:
         server.assert_all_used()
 
 
+def unstarted() -> FileServer:
+    """Return a server that has no files any more, and never had a port."""
+    server = FileServer({"/a": "x"})
+    server.remove_files()
+    return server
+
+
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
-        (lambda: FileServer({"/a": "x"}).url, "no URL before it is started"),
-        (lambda: FileServer({"/a": "x"}).ca_file, "nothing to trust without https=True"),
+        (lambda: unstarted().url, "no URL before it is started"),
+        (lambda: unstarted().ca_file, "nothing to trust without https=True"),
         (lambda: FileServer({"/a": "x"}, rules=[on("/b")]), "no such file"),
         (lambda: FileServer("/nowhere"), "does not exist"),
     ],

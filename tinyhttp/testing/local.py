@@ -259,9 +259,10 @@ class FileServer(ScriptedHere):
     @property
     def ca_file(self) -> str:
         """The path of a file with the certificate that a client has to trust, as PEM."""
+        trust = self._trusted()
         path = self._beside("ca.pem")
         with open(path, "wb") as file:
-            file.write(self._trusted().ca_pem)
+            file.write(trust.ca_pem)
         return path
 
     @property

@@ -149,7 +149,22 @@ SERVER = frozenset(
     }
 )
 
-FLOORS = {"core": CORE, "site": SITE, "server": SERVER}
+# A tool for other people's tests, above the server: processes, archives, and Twisted's client.
+TESTING = frozenset(
+    {
+        *("collections", "contextlib", "dataclasses", "datetime", "fcntl", "fnmatch", "gzip"),
+        *("hashlib.sha256", "importlib.import_module", "ipaddress", "itertools", "json", "os"),
+        *("pathlib.Path", "random.Random", "re", "selectors", "shutil", "signal", "socket"),
+        *("stat", "struct", "subprocess", "sys", "tempfile", "termios", "threading", "time"),
+        *("types", "typing", "urllib.parse", "zipfile"),
+        *("OpenSSL.SSL", "cryptography", "pytest", "pytest_twisted.blockon"),
+        *("twisted.internet", "twisted.logger", "twisted.protocols", "twisted.python"),
+        *("twisted.web.client", "twisted.web.iweb", "zope.interface"),
+        *("tinyhttp.core", "tinyhttp.site", "tinyhttp.server", "tinyhttp.testing"),
+    }
+)
+
+FLOORS = {"core": CORE, "site": SITE, "server": SERVER, "testing": TESTING}
 
 
 def sources_of(floor: str) -> list[Path]:
@@ -195,11 +210,16 @@ def test_only_the_upper_floor_prints_opens_or_evaluates(source: Path) -> None:
 @EVERY_SOURCE
 def test_http_is_our_own(source: Path) -> None:
     foreign = frozenset({"twisted.web", "http", "h11", "email", "mimetypes"})
+    if name_of(source) == "tinyhttp.testing.memory":
+        foreign -= {"twisted.web"}  # the client that is tested there
     assert [n for n in imports(source, parse(source)) if is_within(n, foreign)] == []
 
 
 REACTOR = frozenset({"twisted.internet.reactor"})
-MAY_NAME_THE_REACTOR = {"tinyhttp.service", "tinyhttp.worker", "tinyhttp.__main__"}
+MAY_NAME_THE_REACTOR = {
+    *("tinyhttp.service", "tinyhttp.worker", "tinyhttp.__main__"),
+    *("tinyhttp.testing.local", "tinyhttp.testing.child"),  # entry points as well
+}
 
 
 @EVERY_SOURCE
@@ -214,6 +234,13 @@ def test_the_global_reactor_is_not_installed_by_importing(source: Path) -> None:
     assert not [n for n in imports(source, tree) if is_within(n, REACTOR)]
     if name_of(source) not in MAY_NAME_THE_REACTOR:
         assert not [n for n in inside if is_within(n, REACTOR)]
+
+
+@EVERY_SOURCE
+def test_what_serves_knows_nothing_of_what_misbehaves(source: Path) -> None:
+    if "testing" not in source.relative_to(PACKAGE).parts:
+        testing = frozenset({"tinyhttp.testing"})
+        assert not [n for n in imports(source, parse(source)) if is_within(n, testing)]
 
 
 def test_the_plugin_imports_nothing_of_ours() -> None:

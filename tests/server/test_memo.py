@@ -32,6 +32,7 @@ from tinyhttp.core.resource import File, Missing, Representation
 from tinyhttp.server.exchange import Exchange
 from tinyhttp.server.incoming import Incoming
 from tinyhttp.server.memo import Memo, Remembered
+from tinyhttp.server.protocol import Connection
 from tinyhttp.server.server import Server
 from tinyhttp.site.files import Found
 from tinyhttp.site.site import Capacity
@@ -139,7 +140,7 @@ def ordinary(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
             lines.append(line)
             super().__init__(connection, line, **options)
 
-    monkeypatch.setattr("tinyhttp.server.protocol.Exchange", Noted)
+    monkeypatch.setattr(Connection, "exchange_type", Noted)
     return lines
 
 

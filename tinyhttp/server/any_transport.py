@@ -21,6 +21,7 @@ __all__ = [
     "octets_acknowledged",
     "peer_address",
     "send_at_once",
+    "socket_of",
     "tls_version",
 ]
 
@@ -29,7 +30,7 @@ _BYTES_ACKED = struct.Struct("120xQ")
 _INT = struct.Struct("i")
 
 
-def _socket_of(transport: Any) -> socket.socket | None:
+def socket_of(transport: Any) -> socket.socket | None:
     """Return the socket under ``transport``, through any layers of TLS."""
     while transport is not None:
         handle = getattr(transport, "socket", None)
@@ -46,7 +47,7 @@ def octets_acknowledged(transport: Any) -> int | None:
     how much it could hand to the kernel sees nothing move for minutes, and takes a client that
     reads slowly but steadily for one that is dead.
     """
-    sock = _socket_of(transport)
+    sock = socket_of(transport)
     if sock is None or sock.fileno() < 0 or not sys.platform.startswith("linux"):
         return None
     try:
@@ -66,7 +67,7 @@ def counts_all(transport: Any) -> bool:
 
     For a UNIX socket somebody has to know what was sent.
     """
-    sock = _socket_of(transport)
+    sock = socket_of(transport)
     return sock is not None and (sock.family != socket.AF_UNIX or hasattr(transport, "octets_sent"))
 
 

@@ -322,14 +322,14 @@ class Exchange:
         assert transfer is not None
         if not failure.check(Gone):
             _log.error("a response was cut short: {error!r}", error=failure.value)
-        self._note(transfer.sent)
+        self._leave_trace(transfer.sent)
         self._connection.cut_short()
 
     def _end(self, octets: int) -> None:
-        self._note(octets)
+        self._leave_trace(octets)
         self._connection.responded()
 
-    def _note(self, octets: int) -> None:
+    def _leave_trace(self, octets: int) -> None:
         """Leave a trace of the answer, of whose body ``octets`` were sent."""
         if not self._is_logged:
             return

@@ -63,6 +63,9 @@ _log = Logger()
 class Connection(Incoming):
     """One client's connection to ``server``."""
 
+    exchange_type: type[Exchange] = Exchange
+    """What answers a request; `tinyhttp.testing` has one that can be told to misbehave."""
+
     def __init__(self, server: "Server"):
         super().__init__(server)
         self.deadline = inf
@@ -204,7 +207,7 @@ class Connection(Incoming):
         """Send the ``pieces`` that are left of ``answer`` behind what was ``sent`` at once."""
         self._phase = _RESPONDING
         self._head = head
-        self._exchange = Exchange(self, head.decisive[0], is_head=False, head=head)
+        self._exchange = self.exchange_type(self, head.decisive[0], is_head=False, head=head)
         self._exchange.go_on(answer.status, answer.after_date, pieces, sent)
 
     def _advance(self) -> None:
@@ -308,7 +311,7 @@ class Connection(Incoming):
         self._phase = _RESPONDING
         self._request = request
         self.server.deadlines.clear(self)
-        self._exchange = Exchange(
+        self._exchange = self.exchange_type(
             self,
             request.line,
             is_head=request.method == b"HEAD",
@@ -333,7 +336,9 @@ class Connection(Incoming):
             line = self._head.decisive[0]
         self._phase = _RESPONDING
         self.persistent = self._orderly = False
-        self._exchange = Exchange(self, line, is_head=line.startswith(b"HEAD "), head=self._head)
+        self._exchange = self.exchange_type(
+            self, line, is_head=line.startswith(b"HEAD "), head=self._head
+        )
         self._exchange.respond(refused.response())
 
     def send(self, head: bytes, body: bytes) -> None:

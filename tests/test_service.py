@@ -36,13 +36,7 @@ QUANTITIES = {
     "max-request-line": 8192, "max-head": 32_768, "max-fields": 100, "max-body": 65_536,
     "cache-files": 4096, "cache-size": 67_108_864, "cache-descriptors": 256, "cache-misses": 1024,
 }  # fmt: skip
-EVERY_OPTION = {
-    *QUANTITIES,
-    "access-log", "access-log-format", "admin", "agent-check", "backlog", "follow-symlinks",
-    "forwarded-by", "health-path", "hidden-files", "index", "listen", "mime-type", "path",
-    "plain-transport", "port", "proxy-from", "request-id", "socket-option", "threads",
-    "trusted-proxy", "unready-status", "workers",
-}  # fmt: skip
+EVERY_OPTION = {each.name for each in SETTINGS}
 
 
 @pytest.fixture(autouse=True)

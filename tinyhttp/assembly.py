@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 
 from .core.forwarded import TrustedProxies
 from .core.networks import Networks
@@ -19,13 +20,17 @@ from .server.disk import Disk
 from .server.inheriting import Borrowing, Inheriting
 from .server.listening import EveryAddress, Preparing, remove_stale
 from .server.log_destination import LogFile, open_destination, open_log
+from .server.quotas import Quotas
 from .server.server import Server, Timeouts
 from .site.site import Capacity
 from .watching import Watching
 
+_log = Logger()
+
 __all__ = [
     "backlog_of",
     "description",
+    "make_certificates",
     "make_endpoints",
     "make_server",
     "make_watching",
@@ -75,8 +80,12 @@ def make_server(
                 files=options["cache-files"],
                 octets=options["cache-size"],
                 descriptors=options["cache-descriptors"],
+                encoded=options["cache-encoded"],
                 others=options["cache-misses"],
             ),
+            quotas=_quotas(options),
+            compress=options["compress"],
+            contents=_contents(reactor, options),
             access_log=access_log,
             trusted_proxies=_trusted_proxies(options),
             request_id=options["request-id"],
@@ -85,6 +94,67 @@ def make_server(
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+
+
+def _quotas(options: Options) -> Quotas:
+    return Quotas(
+        connections=options["max-connections"],
+        client_connections=options["client-connections"],
+        client_rate=options["client-rate"],
+        client_burst=options["client-burst"],
+        bandwidth=options["bandwidth"],
+        receive_rate=options["min-receive-rate"],
+        receive_grace=options["receive-grace"],
+        send_rate=options["min-send-rate"],
+        send_window=options["send-window"],
+        exempt=Networks(options["exempt"]),
+    )
+
+
+def _contents(reactor: Any, options: Options) -> Any:
+    """Return what is known of the files beforehand, if the directory agrees with the manifest."""
+    name = options["manifest"]
+    if not name:
+        return None
+    # Here, as it costs memory that a server without a manifest does without.
+    from .commands.manifest import describe, verify
+    from .commands.terminal import shown
+    from .site.manifest import Malformed
+    from .site.verification import Contents
+
+    try:
+        differences = verify(options["path"], name, follow_links=options["follow-symlinks"])
+    except Malformed as error:
+        raise CannotStart(f"--manifest {name}: {error}") from None
+    except OSError as error:
+        raise CannotStart(f"--manifest {name}: {error.strerror}") from None
+    if differences:
+        raise CannotStart("\n".join([f"--manifest {name}:", *describe(differences)]))
+
+    def tell(names: Any) -> None:
+        text = "{name} was changed since the start; its tag is made from its time"
+        reactor.callFromThread(_log.warn, text, name=shown(names))
+
+    return Contents(differences.certain, tell)
+
+
+def make_certificates(reactor: Any, options: Options, server: Server) -> Any:
+    """Return the `Certificates` that are named, ``None`` if there are none."""
+    if not options["tls-pairs"]:
+        return None
+    # Here, as these cost 18 MiB of memory.
+    try:
+        from .server.certificates import Certificates
+        from .server.key_pair import BadCertificate, KeyPair
+    except ModuleNotFoundError as error:
+        raise CannotStart(
+            f"--tls-cert: {error.name} is missing; pip install 'twisted-tinyhttp[tls]' brings it"
+        ) from None
+    pairs = [KeyPair(certificate, key) for certificate, key in options["tls-pairs"]]
+    try:
+        return Certificates(pairs, reactor=reactor, disk=server.disk)
+    except BadCertificate as error:
+        raise CannotStart(f"--tls-cert: {error}") from None
 
 
 def _trusted_proxies(options: Options) -> TrustedProxies | None:
@@ -119,7 +189,7 @@ def make_endpoints(
     reactor: Any, options: Options, inherited: Sequence[int] | None = None
 ) -> dict[str, IStreamServerEndpoint]:
     """Return the endpoints by name; they use the ``inherited`` descriptors, in order, if any."""
-    wishes = options["endpoints"]
+    wishes = [*options["endpoints"], *options["tls-endpoints"]]
     if inherited is None:
         return {name_of(wish): _endpoint(reactor, wish, options) for wish in wishes}
     made: dict[str, IStreamServerEndpoint] = {}
@@ -210,6 +280,12 @@ def description(options: Mapping[str, Any]) -> str:
     ]
     if options["workers"] > 1:
         parts.append(f"workers: {options['workers']}")
+    if options["tls-pairs"]:
+        parts.append(f"TLS: {', '.join(name_of(each) for each in options['tls-endpoints'])}")
+    if options["compress"]:
+        parts.append(f"compressed on demand: {', '.join(options['compress'])}")
+    if options["manifest"]:
+        parts.append(f"manifest: {options['manifest']}")
     if options["hidden-files"]:
         parts.append("hidden files: served")
     if options["proxy-from"]:

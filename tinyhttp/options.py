@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 from .configuration import Given, Layer, Mistake, choose, environment, file, guess, printed
-from .settings import GRACE, SETTINGS, Setting
+from .settings import GRACE, SETTINGS, Setting, port
 
 __all__ = ["GRACE", "CannotStart", "Options"]
 
@@ -123,13 +123,21 @@ class Options(usage.Options):
         for setting in SETTINGS:
             default = Given(setting.default_texts, f"--{setting.name}", self.directory)
             self[setting.name] = self.given.get(setting.name, default).value(setting)
-        for name in ("proxy-from", "trusted-proxy"):
+        for name in ("proxy-from", "trusted-proxy", "exempt"):
             self[name] = [network for networks in self[name] for network in networks]
         self["mime-types"] = dict(self["mime-type"])
         self["endpoints"] = list(self["listen"])
         if "listen" not in self.given or "port" in self.given:
             self["endpoints"].append(self["port"])
-        _check_proxied(self["proxy-from"], self["endpoints"])
+        self["tls-pairs"] = _pairs(self["tls-cert"], self["tls-key"])
+        self["tls-endpoints"] = [_port_of(each) for each in self["tls-port"]]
+        if self["tls-endpoints"] and not self["tls-pairs"]:
+            raise usage.UsageError("--tls-port: no certificate is given; --tls-cert names one")
+        if self["tls-pairs"] and not self["tls-endpoints"]:
+            self["tls-endpoints"], self["endpoints"] = self["endpoints"], []
+        everywhere = [*self["endpoints"], *self["tls-endpoints"]]
+        _check_proxied(self["proxy-from"], everywhere)
+        _check_encrypted_once(self["tls-endpoints"])
         if self["print-config"]:
             print(printed(self.given))
             raise SystemExit(0)
@@ -176,11 +184,34 @@ def _helpful(complaint: str) -> str:
     return f"{complaint}{guess(f'--{m[1]}', names)}" if m else complaint
 
 
+def _pairs(certificates: list[str], keys: list[str]) -> list[tuple[str, str]]:
+    """Return each certificate with its key, which is empty if it is in the same file."""
+    if len(keys) > len(certificates):
+        raise usage.UsageError(f"--tls-key {keys[-1]!r}: there is no --tls-cert for it")
+    return list(zip(certificates, [*keys, *[""] * (len(certificates) - len(keys))], strict=True))
+
+
+def _port_of(said: str) -> str | int:
+    try:
+        return port(said)
+    except ValueError as error:
+        raise usage.UsageError(f"--tls-port {said!r}: {error}") from None
+
+
+def _check_encrypted_once(endpoints: list[str | int]) -> None:
+    for endpoint in endpoints:
+        if isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:")):
+            raise usage.UsageError(
+                f"--tls-cert does not go with {endpoint}, which speaks TLS by itself; "
+                "listen with tcp: instead, or leave --tls-cert out"
+            )
+
+
 def _check_proxied(networks: list[str], endpoints: list[str | int]) -> None:
     """Refuse endpoints that expect TLS before the PROXY header, which comes first."""
     for endpoint in endpoints if networks else ():
         if isinstance(endpoint, str) and endpoint.startswith(("ssl:", "tls:", "haproxy:")):
             raise usage.UsageError(
                 f"--proxy-from does not go with {endpoint}: the PROXY header comes before TLS; "
-                "let the balancer end TLS, and listen with tcp:"
+                "listen with tcp:, and let --tls-cert or the balancer see to TLS"
             )

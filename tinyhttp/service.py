@@ -6,7 +6,7 @@ them runs this service, and `tinyhttp.supervisor` runs them.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -16,18 +16,28 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .assembly import backlog_of, description, make_endpoints, make_server, make_watching
+from .assembly import (
+    backlog_of,
+    description,
+    make_certificates,
+    make_endpoints,
+    make_server,
+    make_watching,
+    name_of,
+)
 from .core.networks import Networks
 from .options import GRACE, CannotStart, Options
 from .server.acceptor import Acceptor, obstacle, take_over
 from .server.listening import BACKLOG, set_backlog
 from .server.notify import Notifier
 from .server.proxy_gate import GateKeeper
-from .server.server import Server
+from .server.server import WELCOME, Server
 from .signals import take_signals
 from .watching import Watching
 
 __all__ = ["CannotStart", "FileService", "Options", "assemble", "makeService", "spoken_address"]
+
+_OVER_TLS = frozenset(("twisted.protocols.tls", "tinyhttp.server.tls"))
 
 PATIENCE = 2.0
 """Seconds for a client's next request when a process or configuration is replaced by another."""
@@ -51,6 +61,8 @@ class FileService(Service):
         plain_transport: bool = False,
         backlog: int = BACKLOG,
         proxy_from: Networks | None = None,
+        certificates: Any = None,
+        encrypted: Collection[str] = (),
         grace: float = GRACE,
         delay: float = 0,
         anew: Callable[[], "FileService"] | None = None,
@@ -59,9 +71,14 @@ class FileService(Service):
     ):
         self._reactor = reactor
         self._server = server
-        self._factory: Any = server
-        if proxy_from:
-            self._factory = GateKeeper(server, proxy_from, server.deadlines)
+        self._factory = _gated(server, server, proxy_from)
+        self._tls: Any = None
+        self._encrypted = frozenset(encrypted)
+        if certificates is not None:
+            from .server.tls import TLSFactory
+
+            layered = TLSFactory(server, certificates, server.deadlines)
+            self._tls = _gated(layered, server, proxy_from)
         self._endpoints = endpoints
         self._ports: dict[str, IListeningPort] = {}
         self._acceptors: dict[str, Acceptor] = {}
@@ -114,6 +131,9 @@ class FileService(Service):
             self._notifier.stopping()
         return Deferred.fromCoroutine(self._drain())
 
+    def _factory_of(self, endpoint: str) -> Any:
+        return self._tls if endpoint in self._encrypted else self._factory
+
     async def _drain(self) -> None:
         if not self._patience:  # else another process goes on, and clients are wanted
             self._watching.drain()
@@ -122,12 +142,25 @@ class FileService(Service):
             # Balancers that ask whether we are ready have so long to stop sending clients.
             await deferLater(self._reactor, self._delay)
         self._server.room.settle()  # answer what has arrived, and accept who has
+        await self._welcome()
         closed = [self._close(name) for name in [*self._ports]]
         ended = self._server.stop(self._grace, self._patience)
         await DeferredList([*closed, ended, *self._leaving])
         await self._watching.stop()
         if self._notifier is not None:
             self._notifier.close()
+
+    async def _welcome(self) -> None:
+        """Accept nobody more, and let those come in who are at the door: in a TLS handshake."""
+        for name, port in self._ports.items():
+            if name in self._acceptors:
+                self._acceptors.pop(name).stop()
+            elif hasattr(port, "stopReading"):
+                port.stopReading()
+        if any(
+            getattr(each, "waiting", ()) for each in (*_chain(self._factory), *_chain(self._tls))
+        ):
+            await deferLater(self._reactor, min(WELCOME, self._grace))
 
     def retire(self) -> None:
         """End, as another process takes the next connections: no client is to notice."""
@@ -144,7 +177,7 @@ class FileService(Service):
     # Ports.
 
     def _listen(self, name: str) -> None:
-        _ = maybeDeferred(self._endpoints[name].listen, self._factory).addCallbacks(
+        _ = maybeDeferred(self._endpoints[name].listen, self._factory_of(name)).addCallbacks(
             self._bound, self._failed, callbackArgs=(name,), errbackArgs=(name,)
         )
 
@@ -166,11 +199,12 @@ class FileService(Service):
         if self._plain:
             return
         port = self._ports[endpoint]
-        acceptor = take_over(port, self._factory, self._server.room, self._reactor)
+        factory = self._factory_of(endpoint)
+        acceptor = take_over(port, factory, self._server.room, self._reactor)
         if acceptor is not None:
             self._acceptors[endpoint] = acceptor
         elif tell:
-            reason = obstacle(port, self._factory)
+            reason = obstacle(port, factory)
             _log.info("Twisted's own transport is used, which is slower: {why}", why=reason)
 
     def _close(self, endpoint: str) -> Deferred[Any]:
@@ -225,26 +259,37 @@ class FileService(Service):
 
     def _become(self, other: "FileService") -> None:
         """Have ``other``'s server answer at our ports; ours finishes what it has."""
-        server, factory = self._server, self._factory
+        server = self._server
+        factories = {name: self._factory_of(name) for name in self._ports}
         self._leaving = [each for each in self._leaving if not each.called]
         self._server, self._factory = other._server, other._factory
+        self._tls, self._encrypted = other._tls, other._encrypted
         self._watching.watch(self._server)
         self._plain, self._backlog = other._plain, other._backlog
         self._grace, self._delay = other._grace, other._delay
         self._endpoints = other._endpoints
         for name in [*self._ports]:
             if name in self._endpoints:
-                self._hand_over(name, factory)
+                self._hand_over(name, factories[name])
             else:
                 _log.info("no longer listening on {name}", name=name)
                 self._leaving.append(self._close(name))
         for name in self._endpoints:
             if name not in self._ports:
-                _ = maybeDeferred(self._endpoints[name].listen, self._factory).addCallbacks(
+                listening = maybeDeferred(self._endpoints[name].listen, self._factory_of(name))
+                _ = listening.addCallbacks(
                     self._bound, self._can_not, callbackArgs=(name,), errbackArgs=(name,)
                 )
+        left = [factories[name] for name in self._ports if name in factories]
+        self._leaving.append(Deferred.fromCoroutine(self._leave(server, left)))
+
+    async def _leave(self, server: Server, factories: Sequence[Any]) -> None:
+        """Let ``server`` finish, and before that those come in who are at its door."""
         server.announce_end()
-        self._leaving.append(server.stop(self._grace, PATIENCE))
+        await deferLater(self._reactor, PATIENCE)
+        for factory in factories:
+            factory.doStop()
+        await server.stop(self._grace)
 
     def _can_not(self, failure: Failure, endpoint: str) -> None:
         _log.error("can't listen on {e}: {reason}", e=endpoint, reason=reason_of(failure))
@@ -255,16 +300,28 @@ class FileService(Service):
         acceptor = self._acceptors.pop(endpoint, None)
         if acceptor is not None:
             acceptor.stop()
-        self._factory.doStart()
+        after = self._factory_of(endpoint)
+        after.doStart()
         holder, attribute = port, "factory"
         while getattr(holder, attribute, before) is not before:  # as for TLS
             holder, attribute = getattr(holder, attribute), "wrappedFactory"
-        setattr(holder, attribute, self._factory)
-        before.doStop()
+        setattr(holder, attribute, after)
         set_backlog(port, backlog_of(endpoint, self._backlog))
         if acceptor is None:
             port.startReading() if hasattr(port, "startReading") else None
         self._accept(endpoint)
+
+
+def _gated(factory: Any, server: Server, proxy_from: Networks | None) -> Any:
+    """Return ``factory``, behind a gate if balancers are to say whom they bring."""
+    return GateKeeper(factory, proxy_from, server.deadlines) if proxy_from else factory
+
+
+def _chain(factory: Any) -> Iterator[Any]:
+    """Give ``factory``, and those that it stands in front of."""
+    while factory is not None:
+        yield factory
+        factory = getattr(factory, "factory", None)
 
 
 def reason_of(failure: Failure) -> str:
@@ -280,10 +337,10 @@ def said_of(error: CannotStart) -> str:
     return str(error).removeprefix("tinyhttp: ").removesuffix(" (--help lists the options)")
 
 
-def spoken_address(port: IListeningPort) -> str:
+def spoken_address(port: IListeningPort, *, encrypted: bool = False) -> str:
     """Return where ``port`` is, as people write it."""
-    factory = type(getattr(port, "factory", None))
-    scheme = "https" if factory.__module__ == "twisted.protocols.tls" else "http"
+    modules = {type(each).__module__ for each in _chain(getattr(port, "factory", None))}
+    scheme = "https" if encrypted or modules & _OVER_TLS else "http"
     address: Any = port.getHost()
     host = getattr(address, "host", None)
     if host is None:
@@ -305,13 +362,21 @@ def assemble(
     notifier: Notifier | None = None,
 ) -> FileService:
     """Return the service of one process; raise `CannotStart` if ``options`` can't be met."""
+    server = make_server(reactor, options, watching, log, worker)
+    certificates = make_certificates(reactor, options, server)
+    if certificates is not None and watching.tally is not None:
+        watching.tally.certificate_expiry = lambda: certificates.expires_soonest
+    if watching.tally is not None:
+        watching.tally.refused_elsewhere = lambda: server.refusals.counts
     return FileService(
         reactor,
-        make_server(reactor, options, watching, log, worker),
+        server,
         endpoints,
         plain_transport=options["plain-transport"],
         backlog=options["backlog"],
         proxy_from=Networks(options["proxy-from"]),
+        certificates=certificates,
+        encrypted=[name_of(each) for each in options["tls-endpoints"]],
         grace=options["grace"],
         delay=options["shutdown-delay"],
         anew=anew,

@@ -19,9 +19,11 @@ from twisted.python.failure import Failure
 
 from .assembly import (
     backlog_of,
+    make_certificates,
     make_endpoints,
     make_server,
     make_watching,
+    name_of,
     open_access_log,
 )
 from .options import CannotStart, Options
@@ -123,8 +125,10 @@ class Supervisor(Service):
                 self._end()
             return
         if not self._stopping:
-            for port in self._ports.values():
-                _log.info("listening on {address}", address=spoken_address(port))
+            encrypted = {name_of(wish) for wish in self._options["tls-endpoints"]}
+            for name, port in self._ports.items():
+                address = spoken_address(port, encrypted=name in encrypted)
+                _log.info("listening on {address}", address=address)
             self._watching.begin()
             self._tell_ready()
 
@@ -275,6 +279,7 @@ def _check(reactor: Any, options: Options) -> None:
     Here, where whoever started us is still told, and not in a process that nobody looks at.
     """
     server = make_server(reactor, options)
+    make_certificates(reactor, options, server)
     server.site.close()
     if server.access_log is not None:
         _ = server.access_log.close()

@@ -46,7 +46,7 @@ from .trace import make_tracing
 if TYPE_CHECKING:
     from ..site.verification import Contents
 
-__all__ = ["Server", "Timeouts"]
+__all__ = ["WELCOME", "Server", "Timeouts"]
 
 WELCOME = 1.0
 """Seconds for the first request of a client that was accepted just before the end."""

@@ -61,6 +61,7 @@ class TLSFactory(Factory):
         timeout: float = HANDSHAKE,
     ):
         self.factory = factory
+        self.crowd = getattr(factory, "crowd", None)
         self.certificates = certificates
         self.deadlines = deadlines
         self.timeout = timeout

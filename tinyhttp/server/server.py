@@ -110,6 +110,7 @@ class Server(Factory):
         contents: "Contents | None" = None,
         stopwatch: Callable[[], float] = perf_counter,
     ):
+        on_demand = select(compress)
         files: Files | NoFiles = NoFiles(clock)
         if root is not None:
             files = Files(
@@ -119,7 +120,7 @@ class Server(Factory):
                 hidden_files=hidden_files,
                 media_types=media_types,
                 contents=contents,
-                on_demand=select(compress),
+                on_demand=on_demand,
             )
         allowed = descriptors_allowed()
         capacity = within(capacity or Capacity(), allowed)

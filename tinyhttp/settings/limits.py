@@ -1,5 +1,8 @@
 """Settings of times, sizes, memory and limits."""
 
+from dataclasses import fields
+from typing import Any
+
 from ..core.request import Limits
 from ..server.quotas import Quotas
 from ..server.server import Timeouts
@@ -11,7 +14,8 @@ GRACE = 25
 """Seconds that responses under way get at the end: under the 30 s that Heroku, Kubernetes and
 others allow before they kill."""
 
-_TIMES, _SIZES, _MEMORY, _QUOTAS = Timeouts(), Limits(), Capacity(), Quotas()
+_TIMES, _SIZES, _MEMORY = Timeouts(), Limits(), Capacity()
+_QUOTAS: dict[str, Any] = {each.name: each.default for each in fields(Quotas)}
 
 
 LIMITS: tuple[Setting, ...] = (
@@ -67,49 +71,49 @@ LIMITS: tuple[Setting, ...] = (
     quantity(
         "client-connections",
         at_least(0),
-        _QUOTAS.client_connections,
+        _QUOTAS["client_connections"],
         "Connections of one client (IPv6: of one /64); 0: no limit.",
     ),
     quantity(
         "client-rate",
         rate,
-        _QUOTAS.client_rate,
+        _QUOTAS["client_rate"],
         "Requests per second of one client; 0: no limit.",
     ),
     quantity(
         "client-burst",
         at_least(0),
-        _QUOTAS.client_burst,
+        _QUOTAS["client_burst"],
         "Requests that one client may make at once; 0: a second's worth.",
     ),
     quantity(
         "bandwidth",
         octets(0),
-        _QUOTAS.bandwidth,
+        _QUOTAS["bandwidth"],
         "Octets per second of bodies on one connection; 0: no limit.",
     ),
     quantity(
         "min-receive-rate",
         octets(0),
-        _QUOTAS.receive_rate,
+        _QUOTAS["receive_rate"],
         "Octets per second at which a request has to arrive; 0: none.",
     ),
     quantity(
         "receive-grace",
         seconds(0),
-        _QUOTAS.receive_grace,
+        _QUOTAS["receive_grace"],
         "Seconds before --min-receive-rate counts.",
     ),
     quantity(
         "min-send-rate",
         octets(0),
-        _QUOTAS.send_rate,
+        _QUOTAS["send_rate"],
         "Octets per second that a client has to take of a response; 0: none.",
     ),
     quantity(
         "send-window",
         seconds(1),
-        _QUOTAS.send_window,
+        _QUOTAS["send_window"],
         "Seconds over which --min-send-rate is measured.",
     ),
     Setting(

@@ -837,7 +837,7 @@ LINES = [
 ]
 
 
-def known(reader: HeadReader) -> dict[bytes, int]:
+def known(reader: HeadReader) -> dict[bytes, int | bytes]:
     """Return what ``reader`` remembers of lines: how much that is cannot be seen from outside."""
     return reader._lines
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .fields import TOKEN, elements, parse_weight
 
-__all__ = ["HTML", "JSON", "PLAIN", "PROBLEM", "preferred", "relevant"]
+__all__ = ["HTML", "JSON", "PLAIN", "PROBLEM", "preferred", "relevant", "wants_page"]
 
 HTML = b"text/html"
 JSON = b"application/json"
@@ -80,6 +80,11 @@ def _members(accept: bytes) -> list[tuple[bytes, int, bool]]:
         if weight is not None and _RANGE.fullmatch(media_range):
             members.append((media_range, weight, narrowed))
     return members
+
+
+def wants_page(accept: bytes) -> bool:
+    """Return whether a page is asked for by its type, as browsers do for what they show."""
+    return any(name == HTML and weight > 0 for name, weight, _ in _members(accept))
 
 
 _RELEVANT = frozenset((b"*/*", *_OFFERED, *map(_wildcard, _OFFERED)))

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from .conditional import evaluate, if_range
 from .digest import repr_digest, wants_sha256
+from .error_page import error_response
 from .fields import format_http_date
 from .negotiation import choose
 from .path import escape_query
@@ -28,9 +29,9 @@ from .resource import (
     Resource,
     Span,
 )
-from .response import Body, Fields, Refused, Response, plain_text
+from .response import Body, Fields, Refused, Response
 
-__all__ = ["answer", "check_method", "form_to_make"]
+__all__ = ["answer", "answer_page", "check_method", "form_to_make"]
 
 # RFC 9110 section 9.3, RFC 5789: methods that we know and no file answers.
 _KNOWN_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE", b"CONNECT"))
@@ -57,24 +58,25 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
     """Return the response to a GET or HEAD for ``resource``; ``now`` is in epoch seconds."""
     # 1. Nothing to represent.
     if isinstance(resource, Missing):
-        return plain_text(404)
+        return _without_file(request, 404)
     if isinstance(resource, Forbidden):
-        return plain_text(403)
+        return _without_file(request, 403)
     if isinstance(resource, Directory):
-        return _redirect(resource, request.query)
+        return _redirect(request, resource)
 
     # 2. Which representation?
     form = _select(request, resource, now)
     if form is None:
-        return plain_text(406, "Every coding that this file has was ruled out.", [_VARY])
+        return _without_file(request, 406, "Every coding that this file has was ruled out.", _VARY)
 
     # 3. Does the client's copy, or its wish, end it here?
     fields = _validators(resource, form, now)
     status = evaluate(request.fields, form, now)
     if status == 304:
-        return Response(304, fields, length=None)
+        content_type = resource.variants[0].content_type
+        return Response(304, fields, length=None, content_type=content_type)
     if status == 412:
-        return plain_text(412, "The file is not the one that the request is about.")
+        return _without_file(request, 412, "The file is not the one that the request is about.")
 
     # 4. All of it, or parts?
     representation = form.made if isinstance(form, OnDemand) else form
@@ -87,10 +89,27 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
     if spans is None:
         return _whole(fields, representation)
     if not spans:
-        return _unsatisfiable(representation)
+        return _unsatisfiable(request, representation)
     if len(spans) == 1:
         return _single(fields, representation, *spans[0])
     return _multiple(fields, representation, spans)
+
+
+def answer_page(request: Request, resource: File, status: int) -> Response:
+    """Return ``resource`` as the body of a response with ``status``, which is about something else.
+
+    So it has no validators, conditions are not looked at, and there are no parts of it.
+    """
+    accepted = request.fields.get(b"accept-encoding")
+    representation = resource.variants[choose(accepted, resource.variants) or 0]
+    fields: Fields = [(b"Content-Type", representation.content_type)]
+    if representation.coding:
+        fields.append((b"Content-Encoding", representation.coding))
+    if len(resource.variants) > 1:
+        fields.append(_VARY)
+    response = _whole([*fields, _NOSNIFF], representation)
+    response.status = status
+    return response
 
 
 def form_to_make(request: Request, resource: File, now: float) -> OnDemand | None:
@@ -139,12 +158,20 @@ def _as_it_lies(resource: File) -> File:
     )
 
 
-def _redirect(directory: Directory, query: bytes | None) -> Response:
+def _without_file(
+    request: Request, status: int, detail: str = "", *fields: tuple[bytes, bytes]
+) -> Response:
+    """Return a response that has no file to send, in a form that the client likes."""
+    return error_response(status, detail, fields, accept=request.fields.get(b"accept"))
+
+
+def _redirect(request: Request, directory: Directory) -> Response:
     """Section 15.4.2. The path alone: nothing of the request's authority can get into it."""
     location = directory.location
-    if query is not None:
-        location += b"?" + escape_query(query)
-    return plain_text(301, "Directories end with a slash.", [(b"Location", location)])
+    if request.query is not None:
+        location += b"?" + escape_query(request.query)
+    field = (b"Location", location)
+    return _without_file(request, 301, "Directories end with a slash.", field)
 
 
 def _validators(resource: File, representation: Form, now: float) -> Fields:
@@ -177,19 +204,23 @@ def _spans(request: Request, representation: Representation, now: float) -> Span
 
 
 def _whole(fields: Fields, representation: Representation) -> Response:
-    return Response(200, fields, _cut(representation, 0, representation.size), representation.size)
+    body = _cut(representation, 0, representation.size)
+    return Response(
+        200, fields, body, representation.size, content_type=representation.content_type
+    )
 
 
-def _unsatisfiable(representation: Representation) -> Response:
+def _unsatisfiable(request: Request, representation: Representation) -> Response:
     """Section 15.5.17."""
     field = (b"Content-Range", b"bytes */%d" % representation.size)
-    return plain_text(416, "The file is shorter than that.", [field])
+    return _without_file(request, 416, "The file is shorter than that.", field)
 
 
 def _single(fields: Fields, representation: Representation, start: int, stop: int) -> Response:
     """Section 15.3.7.1."""
     fields.append((b"Content-Range", content_range(start, stop, representation.size)))
-    return Response(206, fields, _cut(representation, start, stop), stop - start)
+    body = _cut(representation, start, stop)
+    return Response(206, fields, body, stop - start, content_type=representation.content_type)
 
 
 def _multiple(fields: Fields, representation: Representation, spans: Spans) -> Response:
@@ -203,7 +234,7 @@ def _multiple(fields: Fields, representation: Representation, spans: Spans) -> R
     for delimiter, (start, stop) in zip(delimiters, spans, strict=True):
         pieces += (delimiter, *_pieces(_cut(representation, start, stop)))
         length += len(delimiter) + stop - start
-    return Response(206, head, [*pieces, closing], length)
+    return Response(206, head, [*pieces, closing], length, content_type=representation.content_type)
 
 
 def _cut(representation: Representation, start: int, stop: int) -> Body:

@@ -66,11 +66,17 @@ def error_body(status: int, detail: str, accept: bytes | None) -> tuple[bytes, b
     ``detail`` is a sentence of ours for a person, or empty. Vary is among the fields always: a
     cache may keep a 404 or a 301 without being asked to (RFC 9110 section 15.1).
     """
+    if not accept:
+        return _plain(status, detail)
     form = _form(accept)
     if form == HTML:
         return HTML_TYPE, _page(status, detail), [_NOSNIFF, _VARY, ERROR_POLICY]
     if form == PROBLEM:
         return PROBLEM, _problem(status, detail), [_NOSNIFF, _VARY]
+    return _plain(status, detail)
+
+
+def _plain(status: int, detail: str) -> tuple[bytes, bytes, Fields]:
     plain = plain_text(status, detail)
     assert isinstance(plain.body, bytes)
     (_, content_type), *fields = plain.fields

@@ -9,7 +9,7 @@ import re
 from .request import Request
 from .response import Refused, Response, plain_text
 
-__all__ = ["https_location", "https_redirect", "strict_transport_security"]
+__all__ = ["elsewhere", "https_location", "https_redirect", "strict_transport_security"]
 
 HTTPS = 443
 YEAR = 365 * 24 * 3600
@@ -70,3 +70,25 @@ def strict_transport_security(
 
 def _escaped(m: re.Match[bytes]) -> bytes:
     return b"%%%02X" % m[0][0]
+
+
+def elsewhere(
+    request: Request, secure: bool, port: int | None, canonical_host: bytes | None
+) -> bytes | None:
+    """Return where ``request`` should rather be sent, ``None`` if it is at the right place.
+
+    ``port`` is where TLS is to be had, if it is wanted; ``canonical_host`` is the one name, in
+    lower case and perhaps with a port, by which the site wants to be known. Both in one step.
+    """
+    scheme = b"https" if secure else b"http"
+    if port is not None and not secure:
+        location = https_location(request, port)
+        if location is None:
+            raise Refused(400, "This server speaks HTTPS, and the request does not name a host.")
+        if canonical_host is None:
+            return location
+        scheme = b"https"
+    elif canonical_host is None or request.authority.lower() == canonical_host:
+        return None
+    query = b"" if request.query is None else b"?" + request.query
+    return scheme + b"://" + canonical_host + _TO_ESCAPE.sub(_escaped, request.path + query)

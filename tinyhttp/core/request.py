@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
+from .accept import relevant
 from .fields import TOKEN, elements, parse_decimal
 from .response import Refused
 
@@ -90,7 +91,7 @@ _AUTHORITY = re.compile(
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)(.*)")
 
 
-_IDLE, _DECISIVE, _NOTED, _FORWARDED, _NAMING = range(5)
+_IDLE, _DECISIVE, _NOTED, _FORWARDED, _NAMING, _REDUCED = range(6)
 
 _MEANING = {
     **dict.fromkeys(
@@ -102,6 +103,9 @@ _MEANING = {
         _DECISIVE,
     ),
     **dict.fromkeys((b"referer", b"user-agent"), _NOTED),
+    # Decisive in those parts alone that have a say in what we write ourselves: all of it would tell
+    # one browser from the next, and pages from pictures, for files to which it is all the same.
+    b"accept": _REDUCED,
 }
 """What is not here is checked and dropped, so nothing behind the parser can depend on it."""
 
@@ -181,7 +185,7 @@ class HeadReader:
             **dict.fromkeys(forwarded, _FORWARDED),
             **dict.fromkeys(naming, _NAMING),
         }
-        self._lines: dict[bytes, int] = {}
+        self._lines: dict[bytes, int | bytes] = {}  # what a line means, or what it stands for
         self._heads: dict[bytes, Head] = {}
 
     def read_whole(self, data: bytes) -> Head | None:
@@ -221,6 +225,8 @@ class HeadReader:
                 decisive.append(line)
             elif meaning == _NOTED:
                 noted.append(line)
+            elif isinstance(meaning, bytes):
+                decisive.append(meaning)
             elif meaning:
                 aside.append((meaning, line))
         result = Head(tuple(decisive), tuple(noted))
@@ -232,9 +238,12 @@ class HeadReader:
             self._heads[head] = result
         return result
 
-    def _look_at(self, line: bytes) -> int:
-        name, _ = field_line(line)
-        meaning = self._meanings.get(name, _IDLE)
+    def _look_at(self, line: bytes) -> int | bytes:
+        name, value = field_line(line)
+        meaning: int | bytes = self._meanings.get(name, _IDLE)
+        if meaning == _REDUCED:
+            value = relevant(value)
+            meaning = b"accept: " + value if value else _IDLE
         if len(line) <= _KNOWN_LINE:
             if len(self._lines) >= _KNOWN:
                 self._lines.clear()

@@ -63,6 +63,9 @@ class Response:
     body: Body = b""
     length: int | None = 0
     """Content-Length in octets; ``None`` where none may be sent (204, 304)."""
+    content_type: bytes = b""
+    """That of the file it is about, be it one that says why there is no other; also where the
+    fields do not say it, as in a 304. Empty: it is about none."""
     is_logged: bool = True
     """Whether the access log hears of it. What it does not hear of is not remembered either."""
 

@@ -8,17 +8,19 @@ of the same kind would get the same octets, they are remembered for it.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.answer import answer, check_method, form_to_make
+from ..core.answer import answer, check_method
 from ..core.path import SitePath, resolve
+from ..core.policy import Steps, respond_refused
+from ..core.policy import respond as policy_respond
 from ..core.request import Head, Request
-from ..core.resource import File, Missing, OnDemand, Resource, Span
+from ..core.resource import File, Resource, Span
 from ..core.response import Body, Refused, Response, render_head
 from ..site.files import Found
 from ..site.residency import read_at_once
+from .inquiry import Inquiry
 from .memo import Remembered
 from .pages import Page
 from .tally import cell
@@ -63,8 +65,8 @@ class Exchange:
     """
 
     __slots__ = (
-        *("_began", "_connection", "_found_at", "_head", "_is_head", "_is_logged", "_line"),
-        *("_look_up", "_request", "_server", "_shown", "_status", "_transfer"),
+        *("_began", "_connection", "_head", "_host", "_inquiry", "_is_head", "_is_logged"),
+        *("_line", "_request", "_seen", "_server", "_shown", "_status", "_transfer"),
     )
 
     def __init__(
@@ -85,8 +87,9 @@ class Exchange:
         self._status = 0
         self._is_logged = True
         self._shown = b""  # the field lines of the response, but for the first two
-        self._found_at: tuple[SitePath, Found] | None = None  # what the answer is about
-        self._look_up: Deferred[Found] | Deferred[None] | None = None
+        self._host = connection.server.hosts.default
+        self._seen: Sequence[tuple[SitePath, Found]] = ()  # what the answer came of
+        self._inquiry: Inquiry | None = None
         self._transfer: Transfer | None = None
         tally = self._server.tally
         self._began = 0.0 if tally is None else tally.clock()
@@ -102,21 +105,44 @@ class Exchange:
         if page is not None:
             self._show(page, request)
             return
+        self._host = host = self._server.hosts.of(request.authority)
+        cors = host.policy.cors
+        path: SitePath | None = None
         try:
-            response = check_method(request)
+            response = None if cors is None else cors.preflight(request)
+            if response is None:
+                response = check_method(request)
             if response is not None:
                 self.respond(response)
                 return
             path = resolve(request.path)
         except Refused as refused:
-            self.respond(refused.response())
+            self._inquire(
+                request, respond_refused(host.policy, request, path, refused, self._server.now())
+            )
             return
-        if path is None:
-            self.respond(answer(request, Missing(), self._server.now()))
-        elif found := self._server.site.recall(path):
-            self._found(found, path)
-        else:
-            self._wait_for_disk(path)
+        if path is not None and host.is_plain and (found := host.site.recall(path)):
+            resource = found.resource
+            if isinstance(resource, File) and not resource.on_demand:  # as nearly always
+                self._seen = ((path, found),)
+                self.respond(answer(request, resource, self._server.now()))
+                return
+        secure = host.policy.asks_secure and self._connection.is_secure(self._head)
+        steps = policy_respond(host.policy, request, path, self._server.now(), secure=secure)
+        self._inquire(request, steps)
+
+    def _inquire(self, request: Request, steps: Steps) -> None:
+        """Answer as ``steps`` say, now or when the disk has spoken."""
+        self._inquiry = Inquiry(
+            self._server, self._host, request, steps, self._inquired, self._broken
+        )
+        self._inquiry.start()
+
+    def _inquired(self, response: Response, inquiry: Inquiry) -> None:
+        self._inquiry = None
+        if inquiry.may_be_remembered:
+            self._seen = inquiry.seen
+        self.respond(response)
 
     def _show(self, page: Page, request: Request) -> None:
         """Answer with one of our own pages: nobody's visit, so it leaves no trace."""
@@ -206,80 +232,20 @@ class Exchange:
 
     def stop(self) -> None:
         """The connection is lost, or given up."""
-        if self._look_up is not None:
-            self._look_up.cancel()
+        if self._inquiry is not None:
+            self._inquiry.cancel()
         if self._transfer is not None:
             self._transfer.stop()
 
     @property
     def waits_for_disk(self) -> bool:
         """Whether it is the disk, or the pace, and not the client, that has to move next."""
-        return self._look_up is not None or (
+        return (self._inquiry is not None and self._inquiry.is_waiting) or (
             self._transfer is not None and not self._transfer.waits_for_client
         )
 
-    # The disk.
-
-    def _wait_for_disk(self, path: SitePath) -> None:
-        self._look_up = look_up = self._server.look_up(path)
-        _ = look_up.addCallbacks(self._found, self._not_found, callbackArgs=(path,)).addErrback(
-            self._broken
-        )
-
-    def _found(self, found: Found, path: SitePath) -> None:
-        self._look_up = None
-        self._found_at = path, found
-        if isinstance(found.resource, File) and found.resource.on_demand:
-            self._choose_form(found.resource, found, path)
-        else:
-            self._represent(found)
-
-    def _choose_form(self, resource: File, found: Found, path: SitePath) -> None:
-        """Have a form made, if it is one that is made on demand and has not been."""
-        assert self._request is not None
-        form = form_to_make(self._request, resource, self._server.now())
-        while form is not None and self._server.site.recall_form(path, form):
-            # It is made now, or known to be useless, in which case another one may be chosen.
-            form = form_to_make(self._request, resource, self._server.now())
-        if form is None:
-            self._represent(found)
-            return
-        making = self._server.forms.make(path, found, form)
-        if making is None:
-            self._represent_as_it_lies(found)
-            return
-        self._look_up = making
-        _ = making.addCallbacks(
-            self._made, self._not_found, callbackArgs=(form, resource, found, path)
-        ).addErrback(self._broken)
-
-    def _made(
-        self, result: None, form: OnDemand, resource: File, found: Found, path: SitePath
-    ) -> None:
-        self._look_up = None
-        if self._server.site.recall_form(path, form):
-            self._choose_form(resource, found, path)
-        else:  # it was dropped again at once
-            self._represent_as_it_lies(found)
-
-    def _represent_as_it_lies(self, found: Found) -> None:
-        self._found_at = None  # a makeshift, which is not to be remembered
-        self._represent(found)
-
-    def _represent(self, found: Found) -> None:
-        assert self._request is not None
-        self.respond(answer(self._request, found.resource, self._server.now()))
-
-    def _not_found(self, failure: Failure) -> None:
-        self._look_up = None
-        error = failure.value
-        if isinstance(error, Refused):
-            self.respond(error.response())
-        elif not isinstance(error, CancelledError):
-            self._broken(failure)
-
     def _broken(self, failure: Failure) -> None:
-        self._look_up = None
+        self._inquiry = None
         _log.failure("an error of the server's own; the connection is closed", failure)
         self._connection.refuse(Refused(500, ""))
 
@@ -292,24 +258,30 @@ class Exchange:
         not because the client asked for it.
         """
         request, persistent = self._request, self._connection.persistent
-        if self._found_at is None or request is None or self._head is None:
+        if not self._seen or request is None or self._head is None:
             return
         if not isinstance(body, bytes) and len(body) > 1:
             return
-        if _is_of_the_future(self._found_at[1].resource, self._server.now()):
+        now = self._server.now()
+        if any(_is_of_the_future(found.resource, now) for _, found in self._seen):
             return  # its Last-Modified is the time of each answer
         if request.body_length == 0 and request.persistent == persistent:
+            # The last is what the answer is about; those before led to it.
+            *others, (path, found) = self._seen
             answer = Remembered(
-                *self._found_at,
+                path,
+                found,
                 before_date,
                 after_date,
                 body,
                 self._status,
-                self._server.now(),
+                now,
                 persistent,
                 0 if self._server.tally is None else cell(self._line, self._status),
+                self._host.site,
+                tuple(others),
             )
-            self._server.memo.put(self._head.decisive, answer)
+            self._connection.memo.put(self._head.decisive, answer)
 
     def _transferred(self, result: None) -> None:
         transfer, self._transfer = self._transfer, None

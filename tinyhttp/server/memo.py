@@ -14,6 +14,7 @@ from ..core.path import SitePath
 from ..core.resource import File, Span
 from ..core.response import Body
 from ..site.files import Found
+from ..site.site import Site
 
 __all__ = ["Memo", "Remembered", "is_closed"]
 
@@ -39,6 +40,10 @@ class Remembered(NamedTuple):
     so the answer is no good before."""
     persistent: bool
     """Whether the connection stays open behind it, as the client wished or not."""
+    site: Site
+    """Whose files these are."""
+    others: tuple[tuple[SitePath, Found], ...]
+    """What else was looked up for it, such as the name under which there was no file."""
     cell: int = 0
     """Where it is counted; see `tally`."""
 
@@ -54,18 +59,21 @@ class Memo:
     Forgets everything when it is full: what is in use is back at once, as the site remembers files.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, entries: int = ENTRIES) -> None:
+        self._entries = entries
         self._answers: dict[tuple[bytes, ...], Remembered] = {}
         self._octets = 0
         self.get = self._answers.get
 
     def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
         """Remember ``answer`` under ``lines``."""
+        if not self._entries:
+            return
         weight = _weight(lines, answer)
         old = self._answers.pop(lines, None)
         if old is not None:
             self._octets -= _weight(lines, old)
-        if len(self._answers) >= ENTRIES or self._octets + weight > OCTETS:
+        if len(self._answers) >= self._entries or self._octets + weight > OCTETS:
             self._answers.clear()
             self._octets = 0
         self._octets += weight

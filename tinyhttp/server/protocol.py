@@ -76,6 +76,8 @@ class Connection(Incoming):
         """Whether the transport has more to send than it likes."""
         self.allowance: Allowance | None = None
         """What it may have, if there is a limit to it; set by the server."""
+        self.memo = server.memo
+        """Where answers to it are remembered."""
         self._phase: int = _HEAD
         self._arrivals = Arrivals(server.heads, server.limits)
         self._buffer = self._arrivals.buffer
@@ -97,6 +99,7 @@ class Connection(Incoming):
         """Start waiting for the first request."""
         self.transport.registerProducer(self, True)
         send_at_once(self.transport)
+        self.memo = self.server.memo_for(self)
         self._wait(self.server.timeouts.head)
         self.server.opened(self)
 

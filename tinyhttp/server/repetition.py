@@ -19,12 +19,16 @@ __all__ = ["repeat"]
 def repeat(connection: "Connection", head: Head) -> bool:  # noqa: PLR0912 (a call costs 50 ns)
     """Answer a request from memory if that is possible; return whether."""
     server = connection.server
-    answer = server.memo.get(head.decisive)
+    answer = connection.memo.get(head.decisive)
     if answer is None or not connection.persistent:
         return False
-    path, found, before_date, after_date, body, status, made, persistent, cell = answer
+    (path, found, before_date, after_date, body, status, made, persistent, cell, site, others) = (
+        answer
+    )
     now = server.now()
-    if now < made or not server.site.is_fresh(path, found, now):
+    if now < made or not site.is_fresh(path, found, now):
+        return False
+    if others and not all(site.is_fresh(path, found, now) for path, found in others):
         return False
     if not isinstance(body, bytes) and is_closed(body):
         return False

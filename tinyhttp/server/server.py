@@ -7,6 +7,7 @@ several of them can live in one process.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,19 @@ from zope.interface import implementer
 from ..core.fields import format_http_date
 from ..core.forwarded import TrustedProxies
 from ..core.path import SitePath
+from ..core.policy import Policy, Verify
 from ..core.request import HeadReader, Limits
 from ..core.response import Body
-from ..site.coding import select
-from ..site.files import Files, Found, NoFiles, hold, let_go
+from ..site.files import Found, hold, let_go
 from ..site.site import Capacity, Site
-from ..site.tree import Tree
 from .access_log import AccessLog
 from .allowance import Allowance
 from .clients import Clients
 from .crowd import Crowd
 from .deadlines import Deadlines
 from .disk import Disk
-from .forms import Forms
+from .hosting import Hosts, SiteOptions, make_host
+from .listings import Listings
 from .memo import Memo
 from .pace import TICK, Pace
 from .pages import Page
@@ -45,6 +46,7 @@ from .trace import make_tracing
 
 if TYPE_CHECKING:
     from ..site.verification import Contents
+    from .passwords import Passwords
 
 __all__ = ["WELCOME", "Server", "Timeouts"]
 
@@ -108,25 +110,29 @@ class Server(Factory):
         pages: Mapping[bytes, Page] | None = None,
         compress: Sequence[str] = (),
         contents: "Contents | None" = None,
+        policy: Policy | None = None,
+        hosts: Mapping[bytes, SiteOptions] | None = None,
+        passwords: "Passwords | None" = None,
         stopwatch: Callable[[], float] = perf_counter,
     ):
-        on_demand = select(compress)
-        files: Files | NoFiles = NoFiles(clock)
-        if root is not None:
-            files = Files(
-                Tree(root, follow_links=follow_symlinks),
-                clock,
-                index=index,
-                hidden_files=hidden_files,
-                media_types=media_types,
-                contents=contents,
-                on_demand=on_demand,
-            )
+        own = SiteOptions(
+            root,
+            index,
+            hidden_files,
+            follow_symlinks,
+            media_types or {},
+            compress,
+            contents,
+            policy or Policy(),
+        )
         allowed = descriptors_allowed()
         capacity = within(capacity or Capacity(), allowed)
-        self.site = Site(files, clock, capacity)
+        make = partial(make_host, reactor=reactor, threads=threads, clock=clock, capacity=capacity)
+        self.hosts = Hosts(make(own), {name: make(each) for name, each in (hosts or {}).items()})
+        self.site = self.hosts.default.site
         self.disk = Disk(reactor, threads)
-        self.forms = Forms(reactor, threads, self.site)
+        self.listings = Listings(self.disk, clock)
+        self.passwords = passwords
         self.deadlines = Deadlines(reactor)
         self.limits = limits or Limits()
         self.timeouts = timeouts or Timeouts()
@@ -137,8 +143,10 @@ class Server(Factory):
         """How often something was looked up on the disk."""
         self.trusted_proxies = trusted_proxies
         self.tracing = make_tracing(access_log, trusted_proxies, request_id, stopwatch)
+        policies = [host.policy for host in self.hosts.every]
         self.heads = HeadReader(
             self.limits,
+            frozenset[bytes]().union(*(each.decisive for each in policies)),
             forwarded=() if trusted_proxies is None else trusted_proxies.fields,
             naming=() if self.tracing is None else self.tracing.fields,
         )
@@ -149,6 +157,9 @@ class Server(Factory):
         self.asks_first = self.quotas.for_each()
         """Whether even what is in memory may not just be sent: a limit, or draining, forbids it."""
         self.memo = Memo()
+        self._secure_memo = self.memo
+        if any(each.asks_secure for each in policies):
+            self._secure_memo = Memo()
         self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
         self.crowd = self._make_crowd(places_beside(capacity, threads, allowed))
@@ -156,7 +167,7 @@ class Server(Factory):
         self._octets = self.quotas.octets()
         self._paces = Deadlines(reactor, TICK)
         self._reactor = reactor
-        self._look_ups: dict[SitePath, list[Deferred[Found]]] = {}
+        self._look_ups: dict[tuple[Site, SitePath], list[Deferred[Found]]] = {}
         self._date = b""
         self._date_of = -1
         self._empty: Deferred[None] | None = None
@@ -233,18 +244,36 @@ class Server(Factory):
             self._date, self._date_of = format_http_date(second), second
         return self._date
 
-    def look_up(self, path: SitePath) -> Deferred[Found]:
-        """Return a Deferred of what ``path`` leads to; may be cancelled.
+    def memo_for(self, connection: Connection) -> Memo:
+        """Return where answers to ``connection`` are remembered.
+
+        Where it matters whether a request came over TLS, those that did have a memory of their own;
+        and if a proxy says it of each, nothing is remembered.
+        """
+        if self._secure_memo is self.memo:
+            return self.memo
+        if self.trusted_proxies is not None and self.trusted_proxies.trusts(connection.peer()):
+            return Memo(0)
+        return self._secure_memo if connection.is_secure(None) else self.memo
+
+    def verify(self, question: Verify) -> Deferred[bool] | bool:
+        """Return whether credentials are good, or a Deferred of that."""
+        return False if self.passwords is None else self.passwords.verify(question)
+
+    def look_up(self, path: SitePath, site: Site | None = None) -> Deferred[Found]:
+        """Return a Deferred of what ``path`` leads to in ``site``, or else ours; may be cancelled.
 
         Everyone who asks while a look-up is under way gets its result.
         """
+        site = site or self.site
+        key = site, path
         result: Deferred[Found] = Deferred()
-        waiting = self._look_ups.setdefault(path, [])
+        waiting = self._look_ups.setdefault(key, [])
         waiting.append(result)
         if len(waiting) == 1:
             self.look_ups += 1
-            _ = self.disk.run(self.site.files.find, path).addCallbacks(
-                self._found, self._failed, callbackArgs=(path,), errbackArgs=(path,)
+            _ = self.disk.run(site.files.find, path).addCallbacks(
+                self._found, self._failed, callbackArgs=key, errbackArgs=key
             )
         return result
 
@@ -253,17 +282,17 @@ class Server(Factory):
         """How many paths are being looked up, or are to be."""
         return len(self._look_ups)
 
-    def _found(self, found: Found, path: SitePath) -> None:
+    def _found(self, found: Found, site: Site, path: SitePath) -> None:
         hold(found)  # what one of them does next may push it out of the memory again
-        self.site.remember(path, found)
-        for waiting in self._look_ups.pop(path):
+        site.remember(path, found)
+        for waiting in self._look_ups.pop((site, path)):
             if not waiting.called:
                 waiting.callback(found)
         let_go(found)
         self._close_root()
 
-    def _failed(self, failure: Failure, path: SitePath) -> None:
-        for waiting in self._look_ups.pop(path):
+    def _failed(self, failure: Failure, site: Site, path: SitePath) -> None:
+        for waiting in self._look_ups.pop((site, path)):
             if not waiting.called:
                 waiting.errback(failure)
         self._close_root()
@@ -299,11 +328,11 @@ class Server(Factory):
             await self._empty
             if cut_off.active():
                 cut_off.cancel()
-        self.site.forget()
+        for host in self.hosts.every:
+            host.site.forget()
         self._ended = True
         self._close_root()
-        self.disk.rest()
-        self.forms.rest()
+        self._rest()
         if self.access_log is not None:
             await self.access_log.close()
 
@@ -311,7 +340,8 @@ class Server(Factory):
         """Close the root at the end, but not under a thread that is still at a look-up."""
         if self._ended and not self._look_ups and not self._root_closed:
             self._root_closed = True
-            self.site.close()
+            for host in self.hosts.every:
+                host.site.close()
 
     def _tell_stopped(self, result: None) -> None:
         waiting, self._wait_for_stop = self._wait_for_stop, []
@@ -324,5 +354,12 @@ class Server(Factory):
 
     def _rest_if_unused(self) -> None:
         if not self.numPorts and not self.connections:
-            self.disk.rest()
-            self.forms.rest()
+            self._rest()
+
+    def _rest(self) -> None:
+        """End the threads; they come back if they are needed."""
+        self.disk.rest()
+        for host in self.hosts.every:
+            host.forms.rest()
+        if self.passwords is not None:
+            self.passwords.rest()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ..core.listing import TooMany, View
+from ..core.listing_forms import represent
 from ..core.media_types import is_compressible, media_type
 from ..core.path import SitePath, is_hidden
 from ..core.resource import (
@@ -25,9 +27,11 @@ from ..core.resource import (
     Resource,
 )
 from ..core.response import Refused
+from ..core.rules import RULES_FILES
 from ..core.validators import Validators, from_digest, from_time, is_meaningless, on_demand
 from .cache import LRU
 from .coding import EXTENSIONS
+from .names import is_public, read_names
 from .open_file import SharedFile
 from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
@@ -133,6 +137,29 @@ class Files:
             return self._find(path, now)
         except OSError as error:
             return Found(_resource_of(error), now + FRESH)
+
+    def listed(
+        self, path: SitePath, view: View, form: bytes
+    ) -> Representation | TooMany | Resource:
+        """Return which names the directory ``path`` holds, in a ``form`` of `listing_forms`.
+
+        A `Resource` if there is no directory, or none that may be read. Raises as `find` does.
+        """
+        if not self._hidden_files and is_hidden(path):
+            return Missing()
+        shown = _anything if self._hidden_files else is_public
+        top = not path.segments
+        try:
+            with self._tree.directory(path.segments) as place:
+                listing = read_names(
+                    place,
+                    path,
+                    view,
+                    is_shown=lambda name: shown(name) and not (top and name in RULES_FILES),
+                )
+        except OSError as error:
+            return _resource_of(error)
+        return listing if isinstance(listing, TooMany) else represent(listing, form)
 
     def is_unchanged(self, path: SitePath, found: Found) -> bool:
         """Return whether ``path`` leads to what was ``found`` before, without reading a file.
@@ -335,9 +362,19 @@ class NoFiles:
         """Return that ``path`` leads to nothing."""
         return Found(Missing(), self._clock() + FRESH)
 
+    def listed(
+        self, path: SitePath, view: View, form: bytes
+    ) -> Representation | TooMany | Resource:
+        """Return that there is no directory."""
+        return Missing()
+
     def is_unchanged(self, path: SitePath, found: Found) -> bool:
         """Return that it still does."""
         return True
+
+
+def _anything(name: bytes) -> bool:
+    return True
 
 
 def _note_absence(found: Found, place: Place, name: bytes) -> None:

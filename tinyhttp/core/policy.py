@@ -1,0 +1,436 @@
+"""What a site does with a request besides handing out the file that it names.
+
+Floor: core (pure). `respond` is the whole of it, from top to bottom, as `tinyhttp.core.answer` is
+for a single file. It is a generator: what it can't know it asks for (what a path leads to, which
+names a directory holds, whether a password is right), and in the end it returns the response. So
+it decides, and somebody else waits; and ``tinyhttp explain`` can ask in the same way.
+
+What is protected is a `SitePath`, and so is what is opened: they can't disagree.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .accept import wants_page
+from .access import Access, Credentials, challenge, credentials_of
+from .answer import answer, answer_page
+from .caching import Caching
+from .cors import Cors
+from .error_lookup import error_pages
+from .error_page import error_response
+from .field_rules import FieldRules, Operations, merge
+from .https import elsewhere
+from .listing import TooMany, View, parse_view
+from .listing_forms import form_fields, listing_form
+from .path import SitePath, escape_query
+from .redirects import Redirect, Redirects, Rewrite
+from .request import Request
+from .resource import Directory, File, Missing, Representation, Resource
+from .response import Fields, Refused, Response
+
+__all__ = [
+    "Answer",
+    "ListNames",
+    "LookUp",
+    "Policy",
+    "Question",
+    "Steps",
+    "Verify",
+    "respond",
+    "respond_refused",
+]
+
+ROOT = SitePath((), True)
+_HTML = b".html"
+_INDEX = b"index.html"
+"""What a directory is taken for where names are looked at."""
+_NO_CACHE = (b"Cache-Control", b"no-cache")
+
+
+# What can be asked.
+
+
+@dataclass(slots=True, frozen=True)
+class LookUp:
+    """What does ``path`` lead to? Answered by a `Resource`."""
+
+    path: SitePath
+
+
+@dataclass(slots=True, frozen=True)
+class ListNames:
+    """What is in the directory ``path``? Answered by a `Representation`, `TooMany` or `Missing`."""
+
+    path: SitePath
+    view: View
+    form: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Verify:
+    """Are these ``credentials`` good for what ``access`` protects? Answered by ``bool``."""
+
+    access: Access
+    credentials: Credentials
+
+
+Question: TypeAlias = LookUp | ListNames | Verify
+Answer: TypeAlias = Resource | Representation | TooMany | bool
+Steps: TypeAlias = Generator[Question, "Answer", Response]
+
+
+@dataclass(slots=True, frozen=True)
+class Policy:
+    """How a site differs from a plain tree of files.
+
+    Without arguments: not at all, but for the page ``404.html`` nearest to what was asked for.
+    """
+
+    listing: bool = False
+    clean_urls: bool = False
+    """Whether ``/about`` stands for ``about.html``, which itself redirects to it."""
+    trailing_slash: str = "keep"
+    """"add" or "remove" it where a page is a file or a directory's index, "keep" what is there."""
+    spa: bool = False
+    """Whether pages without a file are the root's index, for a program in the browser to make."""
+    hides_rules: bool = True
+    """Whether the files of rules at the root are none of the site's files."""
+    own_pages: bool = True
+    """Whether the nearest ``404.html`` is looked for."""
+    error_pages: Mapping[int, SitePath] = field(default_factory=dict)
+    redirects: Redirects | None = None
+    field_rules: FieldRules | None = None
+    caching: Caching | None = None
+    cors: Cors | None = None
+    accesses: Sequence[Access] = ()
+    """Who may see what, the deepest first."""
+    https_port: int | None = None
+    """Where plain requests are sent, if they are."""
+    canonical_host: bytes | None = None
+    fields: Fields = field(default_factory=list)
+    """Of every response."""
+    secure_fields: Fields = field(default_factory=list)
+    """Of every response over TLS."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a file that is there is always answered as `answer` says."""
+        return not (
+            self.clean_urls
+            or self.trailing_slash != "keep"
+            or self.redirects is not None
+            or self.field_rules is not None
+            or self.caching is not None
+            or self.cors is not None
+            or self.accesses
+            or self.https_port is not None
+            or self.canonical_host is not None
+            or self.fields
+            or self.secure_fields
+        )
+
+    @property
+    def asks_secure(self) -> bool:
+        """Whether it makes a difference that a request came over TLS."""
+        return self.https_port is not None or bool(self.secure_fields)
+
+    @property
+    def decisive(self) -> frozenset[bytes]:
+        """The request's fields, in lower case, that have a say besides those `answer` looks at."""
+        names = {b"accept"}
+        if self.cors is not None:
+            names |= {
+                b"origin",
+                b"access-control-request-method",
+                b"access-control-request-headers",
+            }
+        if self.accesses:
+            names.add(b"authorization")
+        return frozenset(names)
+
+    def access_to(self, path: SitePath) -> Access | None:
+        """Return what protects ``path``, if anything does."""
+        return next((access for access in self.accesses if access.covers(path)), None)
+
+
+@dataclass(slots=True, frozen=True)
+class _Asked:
+    """A request to a site."""
+
+    policy: Policy
+    request: Request
+    path: SitePath | None
+    """``None`` if no file can have its name."""
+    now: float
+    secure: bool
+
+
+def respond(
+    policy: Policy, request: Request, path: SitePath | None, now: float, *, secure: bool = False
+) -> Steps:
+    """Ask what has to be asked, and return the response to a GET or HEAD for ``path``.
+
+    ``now`` is in epoch seconds; ``secure`` says that the request came over TLS.
+    """
+    asked = _Asked(policy, request, path, now, secure)
+    try:
+        response = yield from _find(asked)
+    except Refused as refused:
+        response = error_response(
+            refused.status,
+            refused.detail,
+            refused.fields,
+            accept=request.fields.get(b"accept"),
+        )
+    if response.status >= 400 and not response.content_type:
+        response = yield from _with_page(asked, response)
+    return _finish(asked, response)
+
+
+def respond_refused(
+    policy: Policy,
+    request: Request,
+    path: SitePath | None,
+    refused: Refused,
+    now: float,
+    *,
+    secure: bool = False,
+) -> Steps:
+    """Do the same for a request that something else than the site has refused."""
+    asked = _Asked(policy, request, path, now, secure)
+    accept = request.fields.get(b"accept")
+    response = error_response(refused.status, refused.detail, refused.fields, accept=accept)
+    response = yield from _with_page(asked, response)
+    return _finish(asked, response)
+
+
+# The way to a file.
+
+
+def _find(asked: _Asked) -> Steps:
+    policy, request, path = asked.policy, asked.request, asked.path
+    # 1. Is this the place?
+    location = elsewhere(request, asked.secure, policy.https_port, policy.canonical_host)
+    if location is not None:
+        return _moved(asked, 308, location)
+    if path is None:
+        return _missing(asked)
+    # 2. Does a rule come before the files?
+    if policy.redirects is not None:
+        ruling = policy.redirects.first(path, request.query, request.authority)
+        if ruling is not None:
+            return (yield from _follow(asked, ruling))
+    # 3. Is there a file, under this name or another that people use for it?
+    resource = yield from _look_up(asked, path)
+    if isinstance(resource, File):
+        shorter = _shorter(policy, path)
+        if shorter is not None:
+            return _moved(asked, 308, _location(shorter, request))
+    elif isinstance(resource, Missing | Directory):
+        other = yield from _other_name(asked, path, resource)
+        if other is not None:
+            return other
+    if not isinstance(resource, Missing):
+        return answer(request, resource, asked.now)
+    return (yield from _without_file(asked, path))
+
+
+def _without_file(asked: _Asked, path: SitePath) -> Steps:
+    policy, request = asked.policy, asked.request
+    # 4. Does a rule know what to do without a file?
+    if policy.redirects is not None:
+        ruling = policy.redirects.otherwise(path, request.query, request.authority)
+        if ruling is not None:
+            return (yield from _follow(asked, ruling))
+    # 5. Is it a directory that may be shown, or a page of a program?
+    if policy.listing and path.directory:
+        listed = yield from _list(asked, path)
+        if listed is not None:
+            return listed
+    if policy.spa and _is_navigation(request, path):
+        page = yield from _look_up(asked, ROOT)
+        if isinstance(page, File):
+            response = answer(request, page, asked.now)
+            response.fields = [*_without(response.fields, b"cache-control"), _NO_CACHE]
+            return response
+    return _missing(asked)
+
+
+def _look_up(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Resource]:
+    """Return what ``path`` leads to, if the client may know; raise `Refused` (401) if not."""
+    access = asked.policy.access_to(path)
+    if access is not None:
+        credentials = credentials_of(asked.request.fields.get(b"authorization"))
+        allowed = credentials is not None and (yield Verify(access, credentials))
+        if not allowed:
+            raise Refused(401, "This is not for everybody.", [challenge(access)])
+    resource = yield LookUp(path)
+    assert isinstance(resource, Resource)
+    return resource
+
+
+def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
+    """Do what a rule says."""
+    if isinstance(ruling, Redirect):
+        return _moved(asked, ruling.status, ruling.location)
+    resource = yield from _look_up(asked, ruling.path)
+    if isinstance(resource, Missing | Directory):
+        # "/app" for "app/index.html" and "/about" for "about.html", as when they are asked for.
+        for path in (_as_directory(ruling.path), _with_html(asked.policy, ruling.path)):
+            if path is not None and not isinstance(resource, File):
+                resource = yield from _look_up(asked, path)
+    if not isinstance(resource, File):
+        return _missing(asked)
+    if ruling.status == 200:
+        return answer(asked.request, resource, asked.now)
+    return answer_page(asked.request, resource, ruling.status)
+
+
+def _other_name(
+    asked: _Asked, path: SitePath, resource: Resource
+) -> Generator[Question, "Answer", Response | None]:
+    """Return the answer with a file that goes by the name of ``path`` as well, if there is one."""
+    policy, request = asked.policy, asked.request
+    page = _with_html(policy, path)
+    if page is not None:
+        found = yield from _look_up(asked, page)
+        if isinstance(found, File):
+            wanted = policy.trailing_slash == "add"
+            if path.directory != wanted:
+                moved = SitePath(path.segments, wanted)
+                return _moved(asked, 308, _location(moved, request))
+            return answer(request, found, asked.now)
+    if isinstance(resource, Directory) and policy.trailing_slash == "remove":
+        found = yield from _look_up(asked, SitePath(path.segments, True))
+        if isinstance(found, File):
+            return answer(request, found, asked.now)
+    return None
+
+
+def _with_html(policy: Policy, path: SitePath) -> SitePath | None:
+    if not policy.clean_urls or not path.segments:
+        return None
+    return SitePath((*path.segments[:-1], path.segments[-1] + _HTML), False)
+
+
+def _as_directory(path: SitePath) -> SitePath | None:
+    return None if path.directory else SitePath(path.segments, True)
+
+
+def _shorter(policy: Policy, path: SitePath) -> SitePath | None:
+    """Return the path by which the file at ``path`` should be asked for, if that is another."""
+    if policy.trailing_slash == "remove" and path.directory and path.segments:
+        return SitePath(path.segments, False)
+    if not policy.clean_urls or path.directory or not path.segments[-1].endswith(_HTML):
+        return None
+    *way, name = path.segments
+    stem = name.removesuffix(_HTML)
+    if stem == b"index":
+        return SitePath(tuple(way), not (policy.trailing_slash == "remove" and way))
+    return SitePath((*way, stem), policy.trailing_slash == "add") if stem else None
+
+
+def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Response | None]:
+    request = asked.request
+    form = listing_form(request.fields.get(b"accept"))
+    listed = yield ListNames(path, parse_view(request.query), form)
+    if isinstance(listed, TooMany):
+        raise Refused(403, "This directory holds more names than are listed here.")
+    if not isinstance(listed, Representation):
+        return None
+    response = answer(request, File((listed,)), asked.now)
+    response.fields += form_fields(form)
+    return response
+
+
+def _is_navigation(request: Request, path: SitePath) -> bool:
+    """Return whether somebody wants a page, and not a part of one, such as a picture.
+
+    Browsers ask for pages with ``text/html``; programs that accept everything mean a page if the
+    name has no extension.
+    """
+    accept = request.fields.get(b"accept")
+    if accept is None or not wants_page(accept):
+        everything = accept is None or accept.strip() in (b"", b"*/*")
+        return everything and (not path.segments or b"." not in path.segments[-1])
+    return True
+
+
+# Responses.
+
+
+def _moved(asked: _Asked, status: int, location: bytes) -> Response:
+    fields = [(b"Location", location)]
+    return error_response(status, "", fields, accept=asked.request.fields.get(b"accept"))
+
+
+def _location(path: SitePath, request: Request) -> bytes:
+    location = path.escaped(directory=path.directory)
+    return location if request.query is None else location + b"?" + escape_query(request.query)
+
+
+def _missing(asked: _Asked) -> Response:
+    return error_response(404, accept=asked.request.fields.get(b"accept"))
+
+
+def _with_page(asked: _Asked, response: Response) -> Steps:
+    """Return ``response`` with a page of the site's own as its body, if there is one for it."""
+    candidates: list[SitePath] = []
+    if response.status in asked.policy.error_pages:
+        candidates.append(asked.policy.error_pages[response.status])
+    elif response.status == 404 and asked.policy.own_pages:
+        candidates += error_pages(asked.path)
+    for path in candidates:
+        try:
+            resource = yield from _look_up(asked, path)
+        except Refused:  # it is for others, or can't be had just now
+            continue
+        if isinstance(resource, File):
+            page = answer_page(asked.request, resource, response.status)
+            named = {name.lower() for name, _ in page.fields} | _OF_BODY
+            page.fields += [each for each in response.fields if each[0].lower() not in named]
+            return page
+    return response
+
+
+# Fields that describe the body which a page takes the place of.
+_OF_BODY = frozenset(
+    (b"content-type", b"content-security-policy", b"x-content-type-options", b"vary")
+)
+
+
+def _finish(asked: _Asked, response: Response) -> Response:
+    """Return ``response`` with the fields that the policy gives it."""
+    policy, path = asked.policy, asked.path
+    fields = response.fields
+    if response.content_type and response.status < 400 and not _has(fields, b"cache-control"):
+        fields = [*fields, *_cache_control(asked, response.content_type)]
+    further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
+    fields = [*fields, *(f for f in further if not _has(fields, f[0]))] if further else fields
+    if policy.cors is not None:
+        fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
+    rules = policy.field_rules
+    if rules is not None and path is not None and (not rules.files_only or response.content_type):
+        operations: Operations = rules.apply(path, asked.request.authority)
+        fields = merge(fields, operations, response.status)
+    response.fields = fields
+    return response
+
+
+def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
+    caching, path = asked.policy.caching, asked.path
+    if caching is None or path is None:
+        return []
+    if path.directory:
+        path = SitePath((*path.segments, _INDEX), False)
+    value = caching.cache_control(path, content_type)
+    return [] if value is None else [(b"Cache-Control", value)]
+
+
+def _has(fields: Fields, name: bytes) -> bool:
+    return any(each.lower() == name.lower() for each, _ in fields)
+
+
+def _without(fields: Fields, name: bytes) -> Fields:
+    return [each for each in fields if each[0].lower() != name]

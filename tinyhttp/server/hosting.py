@@ -1,0 +1,93 @@
+"""Which site answers to which name.
+
+Floor: server. A server has one site for everybody, and perhaps others for those who ask for them by
+name. Each has its own tree and its own policy; memory for their files is counted for each.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..core.policy import Policy
+from ..core.redirects import plain_host
+from ..site.coding import select
+from ..site.files import Files, NoFiles
+from ..site.site import Capacity, Site
+from ..site.tree import Tree
+from .forms import Forms
+
+if TYPE_CHECKING:
+    from ..site.verification import Contents
+
+__all__ = ["Host", "Hosts", "SiteOptions", "make_host"]
+
+
+@dataclass(slots=True, frozen=True)
+class SiteOptions:
+    """What makes a site: see `tinyhttp.server.server.Server`, whose arguments these are."""
+
+    root: str | os.PathLike[str] | None
+    index: Sequence[str] = ("index.html",)
+    hidden_files: bool = False
+    follow_symlinks: bool = False
+    media_types: Mapping[bytes, bytes] = field(default_factory=dict)
+    compress: Sequence[str] = ()
+    contents: "Contents | None" = None
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Host:
+    """A site at work."""
+
+    site: Site
+    policy: Policy
+    forms: Forms
+    is_plain: bool
+    """Whether a file is answered without asking the policy."""
+
+
+def make_host(
+    options: SiteOptions,
+    reactor: Any,
+    threads: int,
+    clock: Callable[[], float],
+    capacity: Capacity | None,
+) -> Host:
+    """Return the site that ``options`` describe.
+
+    Raises ``OSError`` if its root can't be opened, ``ValueError`` for a coding that there is no
+    encoder for.
+    """
+    on_demand = select(options.compress)
+    files: Files | NoFiles = NoFiles(clock)
+    if options.root is not None:
+        files = Files(
+            Tree(options.root, follow_links=options.follow_symlinks),
+            clock,
+            index=options.index,
+            hidden_files=options.hidden_files,
+            media_types=options.media_types,
+            contents=options.contents,
+            on_demand=on_demand,
+        )
+    site = Site(files, clock, capacity)
+    forms = Forms(reactor, threads, site)
+    return Host(site, options.policy, forms, options.policy.is_plain)
+
+
+class Hosts:
+    """The ``default``, and others by their names, which are in lower case and have no port."""
+
+    def __init__(self, default: Host, others: Mapping[bytes, Host]):
+        self.default = default
+        self._others = dict(others)
+        self.every = [default, *dict.fromkeys(self._others.values())]
+        """All of them, each once."""
+
+    def of(self, authority: bytes) -> Host:
+        """Return the one that answers to ``authority``, which may have a port."""
+        if not self._others:
+            return self.default
+        return self._others.get(plain_host(authority) or b"", self.default)

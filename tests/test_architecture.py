@@ -75,6 +75,7 @@ CORE = frozenset(
         "struct",
         "time.gmtime",
         "typing",
+        "unicodedata.normalize",
         "urllib.parse",
         "tinyhttp.core",
     }
@@ -108,6 +109,8 @@ SITE = frozenset(
 SERVER = frozenset(
     {
         "bisect",
+        "argon2",
+        "bcrypt",
         "collections",
         "dataclasses",
         "contextlib",
@@ -117,6 +120,9 @@ SERVER = frozenset(
         "errno",
         "fcntl",
         "functools",
+        "hashlib.blake2b",
+        "hmac.compare_digest",
+        "importlib.import_module",
         "json",
         "itertools",
         "heapq.nsmallest",

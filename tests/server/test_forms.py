@@ -59,7 +59,7 @@ def server(root: Path) -> Server:
 def encoder(server: Server) -> HeldDisk:
     """Where forms are made, when they are told to."""
     disk = HeldDisk()
-    server.forms.disk = disk
+    server.hosts.default.forms.disk = disk
     return disk
 
 
@@ -277,7 +277,7 @@ def test_a_large_file_is_held_until_it_is_encoded(root: Path) -> None:
     before = open_descriptors()
     server = make_server(root, compress=["gzip"], capacity=Capacity(descriptors=1))
     disk = HeldDisk()
-    server.forms.disk = disk
+    server.hosts.default.forms.disk = disk
     write_tree(root, {"other.bin": LONG})
     client = Client(server).send(get("/long.txt", GZIP))
     Client(server).send(get("/other.bin"))  # takes the only place for an open file
@@ -314,7 +314,7 @@ def test_a_file_that_is_looked_up_again_is_not_encoded_again(root: Path) -> None
     reactor = FakeReactor()
     server = make_server(root, reactor, compress=["gzip"])
     disk = HeldDisk()
-    server.forms.disk = disk
+    server.hosts.default.forms.disk = disk
     client = Client(server).send(get("/a.txt", GZIP))
     disk.complete()
     (answer,) = client.answers()

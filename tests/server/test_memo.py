@@ -46,10 +46,11 @@ from .wire_table import CASES, Case, write_site
 
 PATH = SitePath((b"a",), directory=False)
 FOUND = Found(Missing(), NOW + 1)
+SITE: Any = None  # never asked
 
 
 def answer_of(body: bytes = b"", status: int = 200) -> Remembered:
-    return Remembered(PATH, FOUND, b"before", b"after", body, status, NOW, persistent=True)
+    return Remembered(PATH, FOUND, b"before", b"after", body, status, NOW, True, SITE)
 
 
 def test_an_empty_memo() -> None:
@@ -1181,6 +1182,6 @@ def test_what_an_answer_keeps_is_counted_though_it_is_not_its_body() -> None:
     kept = Representation(60_000, b'"a"', None, b"text/plain", b"", bytes(60_000))
     found = Found(File((kept,)), NOW + 1)
     for number in range(2000):  # 114 MiB
-        answer = Remembered(PATH, found, b"", b"", b"", 200, NOW, persistent=True)
+        answer = Remembered(PATH, found, b"", b"", b"", 200, NOW, True, SITE)
         memo.put((b"%d" % number,), answer)
     assert sum(memo.get((b"%d" % number,)) is not None for number in range(2000)) <= 1118

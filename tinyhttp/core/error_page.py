@@ -92,6 +92,10 @@ def error_response(
 ) -> Response:
     """Return what `plain_text` does, in the form that suits the Accept field ``accept``."""
     content_type, body, further = error_body(status, detail, accept)
+    if any(name == b"Vary" for name, _ in fields):
+        names = b", ".join(value for name, value in (*further, *fields) if name == b"Vary")
+        further = [(b"Vary", names), *(each for each in further if each[0] != b"Vary")]
+        fields = [each for each in fields if each[0] != b"Vary"]
     return Response(status, [(b"Content-Type", content_type), *further, *fields], body, len(body))
 
 

@@ -277,9 +277,9 @@ class Exchange:
                 self._status,
                 now,
                 persistent,
-                0 if self._server.tally is None else cell(self._line, self._status),
                 self._host.site,
                 tuple(others),
+                0 if self._server.tally is None else cell(self._line, self._status),
             )
             self._connection.memo.put(self._head.decisive, answer)
 

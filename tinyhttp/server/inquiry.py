@@ -1,6 +1,6 @@
 """Who finds out what a policy asks.
 
-Floor: server. `respond` and its kind in `tinyhttp.core.policy` are generators that ask; an `Inquiry`
+Floor: server. What is in `tinyhttp.core.policy` are generators that ask. An `Inquiry`
 answers from memory where that is possible, waits for a thread where it is not, and hands over the
 response in the end. It notes what the answer came of, so that it may be remembered for as long as
 that stays the same.
@@ -41,7 +41,10 @@ class Inquiry:
     Calls ``done`` with the response, or ``failed`` with a failure that is no answer.
     """
 
-    __slots__ = ("_done", "_failed", "_host", "_request", "_server", "_steps", "_waits_for")
+    __slots__ = (
+        *("_done", "_failed", "_host", "_request", "_server", "_steps", "_waits_for"),
+        *("may_be_remembered", "seen"),
+    )
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class Inquiry:
         assert isinstance(question, Verify)
         return self._wait(self._server.verify(question))
 
-    def _wait(self, answer: Any) -> Any:
+    def _wait(self, answer: Answer | Deferred[Any]) -> Answer | _Waiting:
         """Return ``answer``, or wait if it is a Deferred that has not fired."""
         if not isinstance(answer, Deferred):
             return answer

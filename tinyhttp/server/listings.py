@@ -5,27 +5,26 @@ same meanwhile, or within a second, gets the same.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..core.listing import TooMany
 from ..core.policy import ListNames
-from ..core.resource import Representation, Resource
+from ..core.resource import Representation
 from ..site.cache import LRU
-from ..site.files import FRESH
+from ..site.files import FRESH, Listed
 from ..site.site import Site
 from .disk import Disk
 
-__all__ = ["Listed", "Listings"]
+__all__ = ["Listings"]
 
 ENTRIES = 64
 """Listings that are remembered."""
 OCTETS = 8 * 1024 * 1024
 """Octets of them."""
 
-Listed = Representation | TooMany | Resource
-_Key = tuple[Site, ListNames]
+_Key: TypeAlias = tuple[Site, ListNames]
 
 
 class Listings:

@@ -42,7 +42,7 @@ class Remembered(NamedTuple):
     """Whether the connection stays open behind it, as the client wished or not."""
     site: Site
     """Whose files these are."""
-    others: tuple[tuple[SitePath, Found], ...]
+    others: tuple[tuple[SitePath, Found], ...] = ()
     """What else was looked up for it, such as the name under which there was no file."""
     cell: int = 0
     """Where it is counted; see `tally`."""

@@ -22,7 +22,7 @@ def repeat(connection: "Connection", head: Head) -> bool:  # noqa: PLR0912 (a ca
     answer = connection.memo.get(head.decisive)
     if answer is None or not connection.persistent:
         return False
-    (path, found, before_date, after_date, body, status, made, persistent, cell, site, others) = (
+    (path, found, before_date, after_date, body, status, made, persistent, site, others, cell) = (
         answer
     )
     now = server.now()

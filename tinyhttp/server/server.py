@@ -258,7 +258,9 @@ class Server(Factory):
 
     def verify(self, question: Verify) -> Deferred[bool] | bool:
         """Return whether credentials are good, or a Deferred of that."""
-        return False if self.passwords is None else self.passwords.verify(question)
+        if self.passwords is None:
+            return False
+        return self.passwords.verify(question.access.source, question.credentials)
 
     def look_up(self, path: SitePath, site: Site | None = None) -> Deferred[Found]:
         """Return a Deferred of what ``path`` leads to in ``site``, or else ours; may be cancelled.

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..core.listing import TooMany, View
 from ..core.listing_forms import represent
@@ -90,6 +90,10 @@ class Found:
     sure to change it."""
 
 
+Listed: TypeAlias = Representation | TooMany | Resource
+"""A listing; that there are too many names for one; or why there is none."""
+
+
 class Files:
     """The files of a tree, as resources.
 
@@ -138,9 +142,7 @@ class Files:
         except OSError as error:
             return Found(_resource_of(error), now + FRESH)
 
-    def listed(
-        self, path: SitePath, view: View, form: bytes
-    ) -> Representation | TooMany | Resource:
+    def listed(self, path: SitePath, view: View, form: bytes) -> Listed:
         """Return which names the directory ``path`` holds, in a ``form`` of `listing_forms`.
 
         A `Resource` if there is no directory, or none that may be read. Raises as `find` does.
@@ -362,9 +364,7 @@ class NoFiles:
         """Return that ``path`` leads to nothing."""
         return Found(Missing(), self._clock() + FRESH)
 
-    def listed(
-        self, path: SitePath, view: View, form: bytes
-    ) -> Representation | TooMany | Resource:
+    def listed(self, path: SitePath, view: View, form: bytes) -> Listed:
         """Return that there is no directory."""
         return Missing()
 

@@ -256,11 +256,11 @@ def test_only_what_is_said_makes_a_layer() -> None:
 
 
 def test_an_empty_file_says_nothing(config: Any) -> None:
-    assert file(config("# nothing\n")) == {}
+    assert file(config("# nothing\n")).layer == {}
 
 
 def test_the_reader_says_where(config: Any) -> None:
-    layer = file(config("\n\n  'max-head'   = 1"))
+    layer = file(config("\n\n  'max-head'   = 1")).layer
     with pytest.raises(Mistake, match=r"line 3: max-head '1': a number of octets"):
         layer["max-head"].value(next(s for s in SETTINGS if s.name == "max-head"))
 

@@ -3,6 +3,7 @@
 Whatever can't be had raises `CannotStart`, with a line that names the option.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +15,11 @@ from .core.forwarded import TrustedProxies
 from .core.networks import Networks
 from .core.request import Limits
 from .options import CannotStart, Options
+from .policies import make_policy
 from .server.access_log import AccessLog
 from .server.board import Slot
 from .server.disk import Disk
+from .server.hosting import SiteOptions
 from .server.inheriting import Borrowing, Inheriting
 from .server.listening import EveryAddress, Preparing, remove_stale
 from .server.log_destination import LogFile, open_destination, open_log
@@ -56,13 +59,10 @@ def make_server(
     """
     access_log = _access_log(reactor, options, log, worker)
     try:
-        return Server(
-            options["path"],
+        server = Server(
+            **_site(reactor, options),
+            hosts=_hosts(reactor, options),
             reactor=reactor,
-            index=options["index"] or ["index.html"],
-            hidden_files=options["hidden-files"],
-            follow_symlinks=options["follow-symlinks"],
-            media_types=options["mime-types"],
             threads=options["threads"],
             limits=Limits(
                 request_line=options["max-request-line"],
@@ -84,8 +84,6 @@ def make_server(
                 others=options["cache-misses"],
             ),
             quotas=_quotas(options),
-            compress=options["compress"],
-            contents=_contents(reactor, options),
             access_log=access_log,
             trusted_proxies=_trusted_proxies(options),
             request_id=options["request-id"],
@@ -94,6 +92,54 @@ def make_server(
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+    server.passwords = _passwords(reactor, server)
+    return server
+
+
+def _site(reactor: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `Server` and `SiteOptions` want to know of a site."""
+    return {
+        "root": values["path"],
+        "index": values["index"] or ["index.html"],
+        "hidden_files": values["hidden-files"],
+        "follow_symlinks": values["follow-symlinks"],
+        "media_types": dict(values["mime-type"]),
+        "compress": values["compress"],
+        "contents": _contents(reactor, values),
+        "policy": make_policy(values),
+    }
+
+
+def _hosts(reactor: Any, options: Options) -> dict[bytes, SiteOptions]:
+    hosts: dict[bytes, SiteOptions] = {}
+    for names, values in options["hosts"]:
+        site = SiteOptions(**_site(reactor, values))
+        for name in names:
+            if hosts.setdefault(name.lower().encode(), site) is not site:
+                raise CannotStart(f"[[hosts]]: {name} is the name of two")
+    return hosts
+
+
+def _passwords(reactor: Any, server: Server) -> Any:
+    """Return who knows the passwords, ``None`` if none are asked for."""
+    accesses = [access for host in server.hosts.every for access in host.policy.accesses]
+    if not accesses:
+        return None
+    from .server.password_tables import CannotLoad
+    from .server.passwords import Passwords
+
+    try:
+        passwords = Passwords(
+            {access.source for access in accesses},
+            reactor=reactor,
+            disk=server.disk,
+            environ=os.environ,
+        )
+    except CannotLoad as error:
+        raise CannotStart(f"--auth: {error}") from None
+    for problem in passwords.warnings:
+        _log.warn("{problem}", problem=problem)
+    return passwords
 
 
 def _quotas(options: Options) -> Quotas:
@@ -111,7 +157,7 @@ def _quotas(options: Options) -> Quotas:
     )
 
 
-def _contents(reactor: Any, options: Options) -> Any:
+def _contents(reactor: Any, options: Mapping[str, Any]) -> Any:
     """Return what is known of the files beforehand, if the directory agrees with the manifest."""
     name = options["manifest"]
     if not name:

@@ -10,18 +10,34 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .settings import SETTINGS, Setting, named
+from .settings import SETTINGS, SITE, Setting, named
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["Given", "Layer", "Mistake", "choose", "environment", "file", "guess", "printed"]
+__all__ = [
+    "TABLES",
+    "Configuration",
+    "Given",
+    "Layer",
+    "Mistake",
+    "choose",
+    "environment",
+    "file",
+    "guess",
+    "printed",
+]
+
+TABLES = ("redirects", "headers")
+"""Lists of tables in a file, which are rules of a site; `tinyhttp.core.rule_tables` reads them."""
+HOSTS = "hosts"
+"""The list of tables of further sites; each has ``names`` and whatever else makes a site."""
 
 PREFIX = "TINYHTTP_"
 LONGEST = 1024 * 1024
@@ -121,7 +137,20 @@ def _several(setting: Setting, source: str, said: str) -> list[str]:
 # The file.
 
 
-def file(path: str) -> Layer:
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a file says: of settings, in `TABLES`, and of further hosts."""
+
+    layer: Layer
+    tables: Mapping[str, Any]
+    hosts: "list[tuple[list[str], Configuration]]"
+    """Their names, and what is said of them."""
+
+
+NOTHING = Configuration({}, {}, [])
+
+
+def file(path: str) -> Configuration:
     """Return what the TOML file ``path`` says; raises `Mistake`."""
     try:
         with open(path, "rb") as opened:
@@ -138,18 +167,57 @@ def file(path: str) -> Layer:
         raise Mistake(f"{path} line {line}: that is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise Mistake(f"{path}: that is not TOML: {error}") from None
-    return _layer(path, table, decoded)
-
-
-def _layer(path: str, table: Mapping[str, Any], text: str) -> Layer:
-    layer = {}
     base = os.path.dirname(os.path.abspath(path))
+    hosts = table.pop(HOSTS, [])
+    if not isinstance(hosts, list) or not all(isinstance(each, dict) for each in hosts):
+        raise Mistake(f"{path} line {_line_of(HOSTS, decoded)}: [[{HOSTS}]] are tables")
+
+    def place(name: str) -> str:
+        return f"{path} line {_line_of(name, decoded)}: {name}"
+
+    return Configuration(
+        _layer(table, SETTINGS, place, base),
+        {name: table[name] for name in TABLES if name in table},
+        [_host(number, host, path, base) for number, host in enumerate(hosts, 1)],
+    )
+
+
+def _host(
+    number: int, table: dict[str, Any], path: str, base: str
+) -> tuple[list[str], Configuration]:
+    def place(name: str) -> str:
+        return f"{path} [[{HOSTS}]] {number}: {name}"
+
+    names = table.pop("names", None)
+    if not isinstance(names, list) or not names or not all(map(_is_host, names)):
+        raise Mistake(f'{place("names")}: a list of hosts is wanted, such as ["www.example.org"]')
+    if "path" not in table:
+        raise Mistake(f"{place('path')}: a directory is wanted")
+    layer = _layer(table, SITE, place, base)
+    tables = {name: table[name] for name in TABLES if name in table}
+    return names, Configuration(layer, tables, [])
+
+
+def _is_host(name: object) -> bool:
+    pattern = r"[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]"
+    return isinstance(name, str) and re.fullmatch(pattern, name) is not None
+
+
+def _layer(
+    table: Mapping[str, Any],
+    settings: Sequence[Setting],
+    place: Callable[[str], str],
+    base: str,
+) -> Layer:
+    layer = {}
+    known = {setting.name: setting for setting in settings}
     for name, value in table.items():
-        source = f"{path} line {_line_of(name, text)}: {name}"
-        setting = named(name)
+        if name in TABLES:
+            continue
+        source = place(name)
+        setting = known.get(name)
         if setting is None:
-            names = [each.name for each in SETTINGS]
-            raise Mistake(f"{source}: there is no such setting{guess(name, names)}")
+            raise Mistake(f"{source}: there is no such setting{guess(name, [*known, *TABLES])}")
         layer[name] = Given(_texts(setting, source, value), source, base)
     return layer
 

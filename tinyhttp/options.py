@@ -7,13 +7,25 @@ in one line.
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from .configuration import Given, Layer, Mistake, choose, environment, file, guess, printed
-from .settings import GRACE, SETTINGS, Setting, port
+from .configuration import (
+    NOTHING,
+    TABLES,
+    Configuration,
+    Given,
+    Layer,
+    Mistake,
+    choose,
+    environment,
+    file,
+    guess,
+    printed,
+)
+from .settings import GRACE, SETTINGS, SITE, Setting, port
 
 __all__ = ["GRACE", "CannotStart", "Options"]
 
@@ -86,6 +98,8 @@ class Options(usage.Options):
         """As they were parsed, to parse them anew."""
         self.given: dict[str, Given] = {}
         """What was heard, and of whom."""
+        self.configuration = NOTHING
+        """What the file says."""
         self._collected: dict[str, list[str]] = {}
         self._switched_off: set[str] = set()
 
@@ -120,12 +134,15 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Hear the three layers, and check what can be checked without opening anything."""
         self.given = choose(self._layers())
-        for setting in SETTINGS:
-            default = Given(setting.default_texts, f"--{setting.name}", self.directory)
-            self[setting.name] = self.given.get(setting.name, default).value(setting)
+        self.update(_values(SETTINGS, self.given, self.directory))
+        self["mime-types"] = dict(self["mime-type"])
+        self.update({name: self.configuration.tables.get(name, []) for name in TABLES})
+        self["hosts"] = [
+            (names, {**_values(SITE, host.layer, self.directory), **_tables(host)})
+            for names, host in self.configuration.hosts
+        ]
         for name in ("proxy-from", "trusted-proxy", "exempt"):
             self[name] = [network for networks in self[name] for network in networks]
-        self["mime-types"] = dict(self["mime-type"])
         self["endpoints"] = list(self["listen"])
         if "listen" not in self.given or "port" in self.given:
             self["endpoints"].append(self["port"])
@@ -146,7 +163,8 @@ class Options(usage.Options):
         layers = [self._command_line(), environment(os.environ, self.directory)]
         config = self["config"] or os.environ.get("TINYHTTP_CONFIG")
         if config:
-            layers.append(file(os.path.join(self.directory, config)))
+            self.configuration = file(os.path.join(self.directory, config))
+            layers.append(self.configuration.layer)
         return layers
 
     def _command_line(self) -> Layer:
@@ -160,6 +178,19 @@ class Options(usage.Options):
             elif not setting.flag and not setting.several and self[name] is not None:
                 texts[name] = [self[name]]
         return {name: Given(each, f"--{name}", self.directory) for name, each in texts.items()}
+
+
+def _values(settings: Sequence[Setting], layer: Layer, base: str) -> dict[str, Any]:
+    """Return the values of ``settings``, by name, as ``layer`` says or by default."""
+    values = {}
+    for setting in settings:
+        default = Given(setting.default_texts, f"--{setting.name}", base)
+        values[setting.name] = layer.get(setting.name, default).value(setting)
+    return values
+
+
+def _tables(host: Configuration) -> dict[str, Any]:
+    return {name: host.tables.get(name, []) for name in TABLES}
 
 
 def _collector(setting: Setting) -> Callable[[Options, str], None]:

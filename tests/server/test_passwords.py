@@ -504,6 +504,12 @@ def test_environment_with_a_mistake(tmp_path: Path) -> None:
         House(tmp_path, sources=0, BASIC_AUTH_PASSWORD="x")
 
 
+def test_warnings(house: House) -> None:
+    house.write(house.files[0], cost=5, anna=b"sesame")
+    again = Passwords([str(house.files[0])], reactor=house.reactor, disk=house.disk, environ={})
+    assert ["-C 12" in problem.text for problem in again.warnings] == [True]
+
+
 # With real hashes, in real threads.
 
 

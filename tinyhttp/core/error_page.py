@@ -40,6 +40,7 @@ _SENTENCES = {
     307: "This page is somewhere else for now.",
     308: "This page has moved for good.",
     400: "The request could not be understood.",
+    401: "This page is not for everybody: it asks for a user and a password.",
     403: "This page exists, but not for everybody to read.",
     404: "There is no page at this address. It may have moved, or there is a slip in the link.",
     405: "That can't be done to this page.",

@@ -20,6 +20,7 @@ from .cors import Cors
 from .error_lookup import error_pages
 from .error_page import error_response
 from .field_rules import FieldRules, Operations, merge
+from .fields import elements
 from .https import elsewhere
 from .listing import TooMany, View, parse_view
 from .listing_forms import form_fields, listing_form
@@ -154,7 +155,7 @@ class Policy:
         return next((access for access in self.accesses if access.covers(path)), None)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class _Asked:
     """A request to a site."""
 
@@ -162,18 +163,21 @@ class _Asked:
     request: Request
     path: SitePath | None
     """``None`` if no file can have its name."""
-    now: float
+    when: float
+    """Epoch seconds."""
     secure: bool
+    guarded: bool = False
+    """Whether a password was asked for on the way."""
 
 
 def respond(
-    policy: Policy, request: Request, path: SitePath | None, now: float, *, secure: bool = False
+    policy: Policy, request: Request, path: SitePath | None, when: float, *, secure: bool = False
 ) -> Steps:
     """Ask what has to be asked, and return the response to a GET or HEAD for ``path``.
 
-    ``now`` is in epoch seconds; ``secure`` says that the request came over TLS.
+    ``when`` is in epoch seconds; ``secure`` says that the request came over TLS.
     """
-    asked = _Asked(policy, request, path, now, secure)
+    asked = _Asked(policy, request, path, when, secure)
     try:
         response = yield from _find(asked)
     except Refused as refused:
@@ -193,12 +197,12 @@ def respond_refused(
     request: Request,
     path: SitePath | None,
     refused: Refused,
-    now: float,
+    when: float,
     *,
     secure: bool = False,
 ) -> Steps:
     """Do the same for a request that something else than the site has refused."""
-    asked = _Asked(policy, request, path, now, secure)
+    asked = _Asked(policy, request, path, when, secure)
     accept = request.fields.get(b"accept")
     response = error_response(refused.status, refused.detail, refused.fields, accept=accept)
     response = yield from _with_page(asked, response)
@@ -232,7 +236,7 @@ def _find(asked: _Asked) -> Steps:
         if other is not None:
             return other
     if not isinstance(resource, Missing):
-        return answer(request, resource, asked.now)
+        return answer(request, resource, asked.when)
     return (yield from _without_file(asked, path))
 
 
@@ -251,7 +255,7 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
     if policy.spa and _is_navigation(request, path):
         page = yield from _look_up(asked, ROOT)
         if isinstance(page, File):
-            response = answer(request, page, asked.now)
+            response = answer(request, page, asked.when)
             response.fields = [*_without(response.fields, b"cache-control"), _NO_CACHE]
             return response
     return _missing(asked)
@@ -261,6 +265,7 @@ def _look_up(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Res
     """Return what ``path`` leads to, if the client may know; raise `Refused` (401) if not."""
     access = asked.policy.access_to(path)
     if access is not None:
+        asked.guarded = True
         credentials = credentials_of(asked.request.fields.get(b"authorization"))
         allowed = credentials is not None and (yield Verify(access, credentials))
         if not allowed:
@@ -283,7 +288,7 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
     if not isinstance(resource, File):
         return _missing(asked)
     if ruling.status == 200:
-        return answer(asked.request, resource, asked.now)
+        return answer(asked.request, resource, asked.when)
     return answer_page(asked.request, resource, ruling.status)
 
 
@@ -300,11 +305,11 @@ def _other_name(
             if path.directory != wanted:
                 moved = SitePath(path.segments, wanted)
                 return _moved(asked, 308, _location(moved, request))
-            return answer(request, found, asked.now)
+            return answer(request, found, asked.when)
     if isinstance(resource, Directory) and policy.trailing_slash == "remove":
         found = yield from _look_up(asked, SitePath(path.segments, True))
         if isinstance(found, File):
-            return answer(request, found, asked.now)
+            return answer(request, found, asked.when)
     return None
 
 
@@ -339,7 +344,7 @@ def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Respon
         raise Refused(403, "This directory holds more names than are listed here.")
     if not isinstance(listed, Representation):
         return None
-    response = answer(request, File((listed,)), asked.now)
+    response = answer(request, File((listed,)), asked.when)
     response.fields += form_fields(form)
     return response
 
@@ -414,8 +419,30 @@ def _finish(asked: _Asked, response: Response) -> Response:
     if rules is not None and path is not None and (not rules.files_only or response.content_type):
         operations: Operations = rules.apply(path, asked.request.authority)
         fields = merge(fields, operations, response.status)
-    response.fields = fields
+    if asked.guarded:
+        fields = _kept_private(fields)
+    response.fields = _with_one_vary(fields)
     return response
+
+
+def _with_one_vary(fields: Fields) -> Fields:
+    """Return ``fields`` with all that Vary says in one line."""
+    said = [value for name, value in fields if name == b"Vary"]
+    if len(said) < 2:
+        return fields
+    names = dict.fromkeys(name for value in said for name in elements(value))
+    return [*_without(fields, b"vary"), (b"Vary", b", ".join(names))]
+
+
+def _kept_private(fields: Fields) -> Fields:
+    """Return ``fields`` with nothing that would let a shared cache hand it out to others.
+
+    RFC 9111 section 3.5: "public" and "s-maxage" would, though a password was asked for.
+    """
+    said = [value.lower() for name, value in fields if name.lower() == b"cache-control"]
+    if said and not any(b"public" in value or b"s-maxage" in value for value in said):
+        return fields
+    return [*_without(fields, b"cache-control"), (b"Cache-Control", b"private, no-cache")]
 
 
 def _cache_control(asked: _Asked, content_type: bytes) -> Fields:

@@ -109,6 +109,9 @@ _MEANING = {
 }
 """What is not here is checked and dropped, so nothing behind the parser can depend on it."""
 
+_SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
+"""Fields that are never remembered, as nobody would look for passwords in our memory."""
+
 _KNOWN = 4096
 _KNOWN_LINE = 512
 _KNOWN_HEAD = 1024
@@ -244,7 +247,7 @@ class HeadReader:
         if meaning == _REDUCED:
             value = relevant(value)
             meaning = b"accept: " + value if value else _IDLE
-        if len(line) <= _KNOWN_LINE:
+        if len(line) <= _KNOWN_LINE and name not in _SECRET:
             if len(self._lines) >= _KNOWN:
                 self._lines.clear()
             self._lines[line] = meaning

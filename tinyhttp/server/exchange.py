@@ -140,7 +140,7 @@ class Exchange:
 
     def _inquired(self, response: Response, inquiry: Inquiry) -> None:
         self._inquiry = None
-        if inquiry.may_be_remembered:
+        if inquiry.may_be_remembered and response.status != 401:
             self._seen = inquiry.seen
         self.respond(response)
 

@@ -7,6 +7,7 @@ that stays the same.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Inquiry"]
 
 
+@dataclass(slots=True, frozen=True)
 class _Waiting:
     """Stands for an answer that is not there yet."""
 

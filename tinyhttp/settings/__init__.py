@@ -11,7 +11,7 @@ from .readers import MOST_WORKERS, port
 from .setting import Setting
 from .site import SITE
 
-__all__ = ["GRACE", "MOST_WORKERS", "SETTINGS", "Setting", "named", "port"]
+__all__ = ["GRACE", "MOST_WORKERS", "SETTINGS", "SITE", "Setting", "named", "port"]
 
 SETTINGS: tuple[Setting, ...] = (*LISTENING, *SITE, *OPERATIONS, *LIMITS)
 """In the order in which they are shown."""

@@ -2,7 +2,7 @@
 
 from ..server.listening import BACKLOG
 from ..server.socket_options import read_option
-from .readers import hsts, https_port, networks, port, text, up_to
+from .readers import networks, port, text, up_to
 from .setting import Setting, flag
 
 DEFAULT_PORT = "8000"
@@ -74,21 +74,6 @@ LISTENING: tuple[Setting, ...] = (
         "all of them speak TLS.",
         several=True,
         hint="port or endpoint",
-    ),
-    Setting(
-        "https-redirect",
-        https_port,
-        "",
-        "Send whoever comes without TLS to this port of https, such as 443.",
-        hint="port",
-    ),
-    Setting(
-        "hsts",
-        hsts,
-        "",
-        "Have browsers ask over TLS only, for so many seconds: 31536000, or "
-        "'31536000; includeSubDomains'.",
-        hint="seconds",
     ),
     flag(
         "plain-transport",

@@ -7,6 +7,9 @@ from ..core.fields import TOKEN
 from ..core.https import strict_transport_security
 from ..core.media_types import with_charset
 from ..core.networks import Networks
+from ..core.path import SitePath, resolve
+from ..core.response import Refused
+from ..core.rules import DIALECTS
 from ..server.log_format import make_format
 from ..site.coding import select
 from .setting import Reader
@@ -209,3 +212,47 @@ def media_type(said: str) -> tuple[bytes, bytes]:
     if m is None:
         raise ValueError("EXT=TYPE is wanted, such as log=text/plain")
     return os.fsencode(m[1].lower()), with_charset(m[2])
+
+
+def one_of(*words: str) -> Reader:
+    """Return a reader of one of ``words``."""
+
+    def read(said: str) -> str:
+        if said not in words:
+            raise ValueError(f"{', '.join(words[:-1])} or {words[-1]} is wanted")
+        return said
+
+    return read
+
+
+def trailing_slash(said: str) -> str:
+    """Return what is done with slashes at the end."""
+    word: str = one_of("add", "remove", "keep")(said)
+    return word
+
+
+def dialect(said: str) -> str:
+    """Return how rules are written, or that there are none."""
+    word: str = one_of(*DIALECTS, "none")(said)
+    return word
+
+
+def error_page(said: str) -> tuple[int, SitePath]:
+    """Return a status, and the path of the page for it."""
+    m = re.fullmatch(r"([45][0-9]{2})=(/[^?#]*)", said)
+    if m is None:
+        raise ValueError("STATUS=PATH is wanted, such as 404=/404.html")
+    try:
+        path = resolve(m[2].encode("utf-8", "surrogateescape"))
+    except Refused as refused:
+        raise ValueError(f"PATH: {refused.detail}") from None
+    if path is None:
+        raise ValueError("PATH: no file can have a slash (%2F) in its name")
+    return int(m[1]), path
+
+
+def canonical_host(said: str) -> str:
+    """Return a host in lower case, perhaps with a port."""
+    if said and not re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?", said):
+        raise ValueError("the name of a host is wanted, such as www.example.org")
+    return said.lower()

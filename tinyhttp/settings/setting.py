@@ -24,7 +24,8 @@ class Setting:
     anybody a list of ``default`` if that is not empty."""
     flag: bool = False
     path: str = ""
-    """"directory" or "file" if it names one, which is relative to where it was said."""
+    """"directory" or "file" if it names one, which is relative to where it was said; "behind =" if
+    a file stands behind the last of these."""
     words: tuple[str, ...] = ()
     """What a path may be besides."""
     shown: str = ""
@@ -45,9 +46,10 @@ class Setting:
 
     def within(self, base: str, text: str) -> str:
         """Return ``text``, from ``base`` if it is a path."""
-        if not self.path or not text or text.partition(":")[0] in self.words:
-            return text
-        return os.path.join(base, text)
+        before, equals, text = text.rpartition("=") if self.path == "behind =" else ("", "", text)
+        if self.path and text and text.partition(":")[0] not in self.words:
+            text = os.path.join(base, text)
+        return before + equals + text
 
 
 def quantity(name: str, read: Reader, default: float, about: str) -> Setting:

@@ -24,7 +24,8 @@ def main() -> None:
             state = "(still open)"
         except ConnectionResetError:
             state = "(reset)"
-    print(received.decode(errors="backslashreplace").replace("\r\n", "\n").rstrip("\n"))
+    if received:
+        print(received.decode(errors="backslashreplace").replace("\r\n", "\n").rstrip("\n"))
     print(state)
 
 

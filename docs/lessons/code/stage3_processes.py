@@ -1,5 +1,6 @@
 """Stage 3, mended: a process for each connection, and none of them for ever."""
 
+import mimetypes
 import sys
 from contextlib import suppress
 from multiprocessing import active_children, get_context
@@ -27,7 +28,8 @@ def main() -> None:
     listener.bind(("127.0.0.1", port))
     listener.listen(128)
     print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    fork = get_context("fork")  # the child begins as a copy of its parent, open sockets and all
+    mimetypes.init()  # else every child would read the tables of types anew
+    fork = get_context("fork")  # a child begins as a copy of its parent, open sockets and all
     while True:
         # active_children() also waits for those that have ended, which would stay zombies.
         while len(children := active_children()) >= MOST:

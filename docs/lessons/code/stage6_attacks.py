@@ -1,6 +1,7 @@
 """Stage 6: sends what is in attacks.json to a server, and judges what comes back.
 
-stage6_attacks.py PORT: to any server on 127.0.0.1 that serves ./site, one of the stages or another.
+stage6_attacks.py PORT [WORD]: to any server on 127.0.0.1 that serves ./site; with a word, only
+those whose name begins with it.
 """
 
 import json
@@ -60,7 +61,7 @@ def withstood(attack: Attack, outcome: str, received: bytes) -> bool:
 
 def replay_all(attacks: list[Attack], port: int) -> list[tuple[str, bytes]]:
     """Return the results. They begin one by one: with a backlog of 0 some would get lost."""
-    with ThreadPoolExecutor(len(attacks)) as pool:
+    with ThreadPoolExecutor(len(attacks) or 1) as pool:
         under_way = []
         for attack in attacks:
             sleep(0.05)
@@ -70,7 +71,7 @@ def replay_all(attacks: list[Attack], port: int) -> list[tuple[str, bytes]]:
 
 def main() -> None:
     """Replay them all, and print a line for each."""
-    attacks = load()
+    attacks = [one for one in load() if one["name"].startswith(" ".join(sys.argv[2:]))]
     for attack, result in zip(attacks, replay_all(attacks, int(sys.argv[1])), strict=True):
         word = "ok  " if withstood(attack, *result) else "FALL"
         print(f"{word} {attack['name']}: {result[0]}")

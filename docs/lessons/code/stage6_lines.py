@@ -72,7 +72,6 @@ class Lines(LineReceiver):
         """Drop it."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """Leave nothing behind."""
         if self.deadline.active():
             self.deadline.cancel()
 

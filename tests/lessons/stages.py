@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,17 +72,20 @@ class Stage:
 
     def wait_for(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """Wait until it has written what ``pattern`` finds."""
-        deadline = time.monotonic() + PATIENCE
         while not (found := pattern.search(self.written)):
-            select.select([self._pipe], [], [], max(0, deadline - time.monotonic()))
-            try:
-                octets = os.read(self._pipe, 65536)
-            except BlockingIOError:
-                octets = b""
-            if not octets:
-                pytest.fail(f"{pattern.pattern!r} has not come: {self.written!r}")
-            self.written += octets
+            self.read()
         return found
+
+    def read(self) -> None:
+        """Wait for something to be written, and keep it."""
+        select.select([self._pipe], [], [], PATIENCE)
+        try:
+            octets = os.read(self._pipe, 65536)
+        except BlockingIOError:
+            octets = b""
+        if not octets:
+            pytest.fail(f"it writes nothing more than {self.written!r}")
+        self.written += octets
 
     def port(self) -> int:
         """Wait until it listens, and return its port."""

@@ -1,7 +1,6 @@
-"""Stage 6: sends what is in attacks.json to a server, and judges what comes back.
+"""Stage 6: sends what is in attacks.json to a server on 127.0.0.1 that serves ./site.
 
-stage6_attacks.py PORT [WORD]: to any server on 127.0.0.1 that serves ./site; with a word, only
-those whose name begins with it.
+stage6_attacks.py PORT [WORD]: with a word, only those whose name begins with it.
 """
 
 import json

@@ -12,6 +12,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +91,22 @@ def run(command: Command, code: Path, port: int) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[None]]]:
+    """Type all pages, four at a time: most of it is waiting."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {path: pool.submit(type_page, path, tmp_path_factory.mktemp("p")) for path in ENGLISH}
+
+
 @pytest.mark.parametrize("path", ENGLISH, ids=lambda path: path.name)
-def test_a_page_typed_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+def test_a_page_typed_from_top_to_bottom(path: Path, typed: dict[Path, Future[None]]) -> None:
+    typed[path].result(4 * PATIENCE)
+
+
+def type_page(path: Path, directory: Path) -> None:
+    """Do what the page says, in a copy of the code without ``site``."""
     ignored = shutil.ignore_patterns("__pycache__", "site", "dropin.cache")
-    code = Path(shutil.copytree(CODE, tmp_path / "code", ignore=ignored))
+    code = Path(shutil.copytree(CODE, directory / "code", ignore=ignored))
     port = 0
     with ExitStack() as stack:
         for command in commands(Page.read(path)):

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -48,17 +48,16 @@ class Stage:
         code: Path,
         *more: str,
         typed: str = "0\n",
-        prepare: Callable[[], None] | None = None,
+        prefix: Sequence[str] = (),
     ):
         self._process = subprocess.Popen(
-            command(name, *more),
+            [*prefix, *command(name, *more)],
             cwd=code,
             env=environment(PYTHONPATH=f"stage8_plugin{os.pathsep}."),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=prepare,  # noqa: PLW1509 (only sets a limit, and there are no threads yet)
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -134,10 +133,10 @@ def started(
     code: Path,
     *more: str,
     typed: str = "0\n",
-    prepare: Callable[[], None] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[Stage]:
     """Start a stage, and end it after the block."""
-    stage = Stage(name, code, *more, typed=typed, prepare=prepare)
+    stage = Stage(name, code, *more, typed=typed, prefix=prefix)
     try:
         yield stage
     finally:

@@ -1,12 +1,10 @@
 """What each page says of its stage: the flaw, where it is shown, and the mend."""
 
 import os
-import resource
 import signal
 import socket
 import time
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from .stages import LISTENS, PROMPTED, started
 FEW = 20
 """Descriptors; a server has some seven of its own."""
 
-few_descriptors = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (FEW, FEW))
+FEW_DESCRIPTORS = ("sh", "-c", f'ulimit -n {FEW}; exec "$@"', "sh")
 
 MENDED = ("stage2_threads", "stage3_processes")
 
@@ -62,7 +60,7 @@ def test_stage2_asks_again_for_what_the_flawed_one_ends_with(code: Path) -> None
 
 
 def test_stage2_flawed_keeps_every_connection_and_ends_when_they_are_used_up(code: Path) -> None:
-    with started("stage2_threads_flawed", code, prepare=few_descriptors) as stage:
+    with started("stage2_threads_flawed", code, prefix=FEW_DESCRIPTORS) as stage:
         port = stage.port()
         answered = 0
         with suppress(OSError):  # whoever takes the last one waits: the file can't be opened
@@ -77,7 +75,7 @@ def test_stage2_flawed_keeps_every_connection_and_ends_when_they_are_used_up(cod
 
 @pytest.mark.parametrize("name", [*MENDED, "stage3_processes_flawed"])
 def test_connections_are_released(code: Path, name: str) -> None:
-    with started(name, code, prepare=few_descriptors) as stage:
+    with started(name, code, prefix=FEW_DESCRIPTORS) as stage:
         port = stage.port()
         for _ in range(2 * FEW):
             assert ask(port, "/a.txt").endswith(A_TXT)
@@ -85,7 +83,7 @@ def test_connections_are_released(code: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", MENDED)
 def test_a_lack_of_descriptors_passes(code: Path, name: str) -> None:
-    with started(name, code, prepare=few_descriptors) as stage:
+    with started(name, code, prefix=FEW_DESCRIPTORS) as stage:
         port = stage.port()
         with ExitStack() as crowd:
             for _ in range(2 * FEW):
@@ -119,7 +117,7 @@ def test_whether_a_child_of_stage3_keeps_the_port(code: Path, name: str) -> None
             until(1, stage.session)
             os.kill(stage.session, signal.SIGKILL)
             stage.end()
-            deadline = time.monotonic() + 1  # the mended one's child ends after three seconds
+            deadline = time.monotonic() + 0.7  # the mended one's child ends after three seconds
             while not (free := can_be_bound(port)) and time.monotonic() < deadline:
                 pass
             assert free == (name == "stage3_processes")
@@ -147,7 +145,7 @@ def test_stage6_takes_no_more_requests_while_nobody_reads_its_answers(code: Path
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         client.connect(("127.0.0.1", stage.port()))
-        client.settimeout(1)
+        client.settimeout(0.5)
         with pytest.raises(TimeoutError):
             client.sendall(get("/image.png", end="X: y") * 1_000_000)
 

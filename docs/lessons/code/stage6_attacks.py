@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-PATIENCE = 4.5  # seconds until a server that has not ended is taken to wait for ever
+PATIENCE = 4.0  # seconds until a server that has not ended is taken to wait for ever
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
 Attack = dict[str, Any]
 

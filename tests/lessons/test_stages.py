@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -129,6 +131,18 @@ def test_stage3_leaves_no_zombies(code: Path) -> None:
         for _ in range(5):
             assert ask(port, "/a.txt").endswith(A_TXT)
         assert len(children_of(stage.session)) <= 2
+
+
+def test_stage4_binds_to_devices_or_says_what_is_missing(code: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "stage4_routes.py"], cwd=code, capture_output=True, text=True, check=True
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("SO_BINDTODEVICE")]
+    if all("CAP_NET_RAW" in line for line in lines):
+        return
+    assert lines[0] == "SO_BINDTODEVICE=lo: reached"
+    assert lines[1] == "SO_BINDTODEVICE=nosuch0: ENODEV"
+    assert all(line.endswith(": ECONNREFUSED") for line in lines[2:])
 
 
 def test_stage5_needs_one_thread_for_all(code: Path) -> None:

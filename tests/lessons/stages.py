@@ -34,7 +34,7 @@ def copy_of_the_code(parent: Path) -> Path:
     code = Path(shutil.copytree(CODE, parent / "code", ignore=ignored))
     slow = code / "stage7_threads.py"
     assert "sleep(1)" in slow.read_text()
-    slow.write_text(slow.read_text().replace("sleep(1)", "sleep(0.4)"))  # readers need a second
+    slow.write_text(slow.read_text().replace("sleep(1)", "sleep(0.2)"))  # readers need a second
     subprocess.run([sys.executable, "make_site.py"], cwd=code, check=True, capture_output=True)
     return code
 

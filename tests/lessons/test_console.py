@@ -93,8 +93,8 @@ def run(command: Command, code: Path, port: int) -> str:
 
 @pytest.fixture(scope="module")
 def typed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[None]]]:
-    """Type all pages, four at a time: most of it is waiting."""
-    with ThreadPoolExecutor(4) as pool:
+    """Type all pages at once: most of it is waiting."""
+    with ThreadPoolExecutor(len(ENGLISH)) as pool:
         yield {path: pool.submit(type_page, path, tmp_path_factory.mktemp("p")) for path in ENGLISH}
 
 

@@ -66,7 +66,7 @@ def test_stage2_flawed_keeps_every_connection_and_ends_when_they_are_used_up(cod
         port = stage.port()
         answered = 0
         with suppress(OSError):  # whoever takes the last one waits: the file can't be opened
-            while answered < FEW and ask(port, "/a.txt", 0.5).endswith(A_TXT):
+            while answered < FEW and ask(port, "/a.txt", 0.3).endswith(A_TXT):
                 answered += 1
         with suppress(OSError):
             connect(port).close()
@@ -119,7 +119,7 @@ def test_whether_a_child_of_stage3_keeps_the_port(code: Path, name: str) -> None
             until(1, stage.session)
             os.kill(stage.session, signal.SIGKILL)
             stage.end()
-            deadline = time.monotonic() + 0.7  # the mended one's child ends after three seconds
+            deadline = time.monotonic() + 0.4  # the mended one's child ends after three seconds
             while not (free := can_be_bound(port)) and time.monotonic() < deadline:
                 pass
             assert free == (name == "stage3_processes")

@@ -63,7 +63,7 @@ def replay_all(attacks: list[Attack], port: int) -> list[tuple[str, bytes]]:
     with ThreadPoolExecutor(len(attacks) or 1) as pool:
         under_way = []
         for attack in attacks:
-            sleep(0.05)
+            sleep(0.03)
             under_way.append(pool.submit(replay, attack, port))
     return [result.result() for result in under_way]
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["cpu_seconds", "processes", "resident_octets"]
+__all__ = ["cpu_seconds", "memory_octets", "processes", "resident_octets"]
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _OWN_CLOCK = 2  # CPUCLOCK_SCHED of <linux/posix-timers.h>: what a whole process has run
@@ -73,13 +73,20 @@ def resident_octets(session: int) -> int:
     Pages that they share are counted for each of them, and what the kernel holds for their
     sockets is not counted at all.
     """
-    return sum(_resident(process.pid) for process in processes(session))
+    return memory_octets(session)[0]
 
 
-def _resident(pid: int) -> int:
-    """Return the resident memory of one process, counted page by page; 0 if it has ended."""
+def memory_octets(session: int) -> tuple[int, int]:
+    """Return the resident memory, and the proportional: a page that n processes share is 1/n."""
+    rolls = [_smaps_rollup(process.pid) for process in processes(session)]
+    resident, proportional = (sum(roll.get(name, 0) for roll in rolls) for name in ("Rss", "Pss"))
+    return resident, proportional
+
+
+def _smaps_rollup(pid: int) -> dict[str, int]:
+    """Return octets by name, counted page by page; nothing for a process that has ended."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except _ENDED:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
+        return {}
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}

@@ -1,0 +1,1 @@
+"""The course in docs/lessons: that what it shows is so."""

@@ -17,12 +17,14 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["pictures/*.py", "**/code/**"]
 highlight_language = "text"  # a block that does not say what it is
 suppress_warnings = ["misc.highlighting_failure"]  # examples leave things out: "..."
+smartquotes = False  # "--" is two signs
 default_role = "py:obj"
 
 myst_enable_extensions = ["fieldlist"]
 myst_heading_anchors = 4  # as code hosts make them
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
 python_use_unqualified_type_names = True

@@ -20,6 +20,7 @@ __all__ = ["AWAITED", "PAGES", "complete", "example", "in_toml", "page_names"]
 
 DOCS = Path(__file__).resolve().parent
 PLACE = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+CONSOLE = re.compile(r"^(```)console(\n(?!\$ ).*?^```$)", re.MULTILINE | re.DOTALL)
 
 PAGES = {
     "Guide": (
@@ -45,7 +46,12 @@ def complete(docname: str, source: str) -> str:
     source = PLACE.sub(lambda place: PARTS[place[1]](), source)
     if docname.endswith("/README"):
         source += _toctree(below(docname))
-    return _relink(docname, source)
+    return _colour(_relink(docname, source))
+
+
+def _colour(source: str) -> str:
+    """Have commands without a prompt read as commands: as ``console`` they would be output."""
+    return CONSOLE.sub(lambda block: f"{block[1]}shell{block[2]}", source)
 
 
 # Contents.
@@ -96,7 +102,8 @@ def _relink(docname: str, source: str) -> str:
 
 # Options.
 
-_SUCH_AS = re.compile(r"(?:such as|e\.g\.) '?([^\s']*[^\s'.,;])")
+_SUCH_AS = re.compile(r"(?:such as|e\.g\.|\[default:) '?([^\s']*[^\s'.,;\]])")
+MIB = 1024 * 1024
 _LIKELY = (
     *("60", "64K", "tcp:9100:interface=127.0.0.1", "10.0.0.0/8", "SO_KEEPALIVE=1"),
     *("log=text/plain", "/healthz", "example.org", "index.html", "./file"),
@@ -154,6 +161,8 @@ def in_toml(setting: Setting, said: str) -> str:
 def _default(setting: Setting) -> str:
     if setting.flag:
         return "off"
+    if "octets" in _wanted(setting) and int(setting.default) >= MIB:
+        return f"`{setting.default}` ({int(setting.default) // MIB} MiB)"
     return f"`{setting.default}`" if setting.default else ""
 
 
@@ -252,6 +261,9 @@ API = {
 }
 """What others may rely on, by titles: ``module:name``, or all of a module's ``__all__``."""
 
+MEMBERS = {"Server": "announce_end, stop"}
+"""Of a class that has more of them than others need."""
+
 
 def api() -> str:
     """Return what Sphinx makes descriptions of."""
@@ -270,7 +282,9 @@ def _describe(module: str, wanted: str) -> list[str]:
     for name in names:
         kind = getattr(found, name)
         if isinstance(kind, type):
-            lines.append(f".. autoclass:: {module}.{name}\n   :members:")
+            lines.append(
+                f".. autoclass:: {module}.{name}\n   :members: {MEMBERS.get(name, '')}".rstrip()
+            )
         elif callable(kind):
             lines.append(f".. autofunction:: {module}.{name}")
         else:

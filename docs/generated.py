@@ -127,7 +127,11 @@ def example(setting: Setting) -> str:
         return "true"
     if setting.name == "listen":
         return "unix:/run/tinyhttp.sock"
-    if setting.default_texts and setting.default:
+    if setting.path == "directory":
+        return "/srv/www"
+    if setting.path and not setting.default:
+        return f"/etc/tinyhttp/{setting.name}"
+    if setting.default:
         return setting.default
     suggested = _SUCH_AS.findall(setting.about) + _SUCH_AS.findall(_wanted(setting))
     likely = [*suggested, setting.hint.replace(" ", "-"), *_LIKELY]

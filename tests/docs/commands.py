@@ -42,7 +42,7 @@ LEFT_ALONE = {
 AWAITED = frozenset(
     {"--listing", "--tls-cert", "--tls-key", "--cache-control", "--https-redirect", "--hsts"}
 )
-"""Options that pages speak of and that are being made; nothing is run with one until it is there."""
+"""Options that pages speak of and that are being made: run as soon as they are there."""
 
 SERVERS = ("tinyhttp", "twistd", "twist")
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
@@ -121,7 +121,7 @@ def names_what_is_there(command: Command) -> str:
         known = path.removeprefix("docs/") in generated().AWAITED or (ROOT / path).exists()
         if re.match(r"(tests|docs|benchmarks)(/|$)", path) and not known:
             return f"there is no {path}"
-        if test and f"def {test}(" not in (ROOT / path).read_text():
+        if path.endswith(".py") and test and f"def {test}(" not in (ROOT / path).read_text():
             return f"there is no {test} in {path}"
     return ""
 

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from twisted.application.twist._options import TwistOptions
-from twisted.scripts.twistd import ServerOptions
+from twisted.scripts._twistd_unix import ServerOptions
 
 from tinyhttp.options import Options
 from tinyhttp.service import makeService

@@ -370,6 +370,8 @@ def haproxy(text: str, place: Path) -> None:
         mode = "tcp" if "mode tcp" in text else "http"
         times = "timeout connect 5s\n timeout client 5s\n timeout server 5s\n"
         text = f"defaults\n mode {mode}\n {times}\n{text}"
+    if not re.search("^(frontend|listen)", text, re.MULTILINE):
+        text += "\nfrontend excerpt\n bind 127.0.0.1:8080\n default_backend files\n"
     file = place / "haproxy.cfg"
     file.write_text(textwrap.dedent(text) + "\n")
     done = subprocess.run(
@@ -395,24 +397,11 @@ def braces(text: str, place: Path) -> None:
 
 
 def dockerfile(text: str, place: Path) -> None:
-    known = [
-        "FROM",
-        "RUN",
-        "COPY",
-        "CMD",
-        "ENV",
-        "EXPOSE",
-        "WORKDIR",
-        "USER",
-        "ENTRYPOINT",
-        "ARG",
-        "STOPSIGNAL",
-        "HEALTHCHECK",
-    ]
+    known = {"FROM", "RUN", "COPY", "CMD", "ENV", "EXPOSE", "WORKDIR", "USER", "ENTRYPOINT", "ARG"}
     joined = text.replace("\\\n", " ")
     words = [line.split()[0] for line in joined.splitlines() if line.strip()]
     assert words[0] == "FROM"
-    assert {word for word in words if not word.startswith("#")} <= set(known)
+    assert {word for word in words if not word.startswith("#")} <= known
 
 
 def makefile(text: str, place: Path) -> None:

@@ -125,7 +125,7 @@ def test_every_setting_is_described(setting: Setting) -> None:
     text = GENERATED.options()
     section = text.partition(f"### `--{setting.name}`\n")[2].partition("\n### ")[0]
     for label in ("May be", "Default", "Command line", "Environment", "Configuration file"):
-        assert re.search(rf"^:{label}: .*\w", section, re.MULTILINE), label
+        assert re.search(rf"^:{label}: .*\S", section, re.MULTILINE), label
     assert f"TINYHTTP_{setting.name.upper().replace('-', '_')}=" in section
 
 
@@ -155,9 +155,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if find_spec(module) is None:
             pytest.skip(f"{module} is not installed: it is in the extra docs")
     target = tmp_path_factory.mktemp("html")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    command += ["-d", str(tmp_path_factory.mktemp("doctrees")), str(DOCS), str(target)]
     done = subprocess.run(
-        [*(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html")]
-        + [*("-d", str(tmp_path_factory.mktemp("doctrees"))), str(DOCS), str(target)],
+        command,
         cwd=ROOT,
         env=environment(PYTHONDONTWRITEBYTECODE="1"),
         capture_output=True,

@@ -5,8 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+SHELLS = ("console", "sh", "bash", "shell")
+
+ELSEWHERE = {
+    "docs/testing.md": "tests/testing/test_docs.py",
+    "docs/lessons/": "tests/lessons",
+}
+"""Pages, or directories of them, whose programs have tests of their own."""
 
 NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 """What a page says above a block that can't be run, with the reason; code hosts don't show it."""
@@ -66,6 +76,19 @@ def all_blocks() -> list[Block]:
         for page in PAGES
         for block in blocks_of(page.relative_to(ROOT).as_posix(), page.read_text())
     ]
+
+
+BLOCKS = all_blocks()
+
+
+def of(*languages: str) -> pytest.MarkDecorator:
+    """Have a test run for each block of ``languages``."""
+    chosen = [b for b in BLOCKS if b.language in languages and not b.reason and not elsewhere(b)]
+    return pytest.mark.parametrize("block", chosen, ids=[block.id for block in chosen])
+
+
+def elsewhere(block: Block) -> bool:
+    return any(block.page.startswith(page) for page in ELSEWHERE)
 
 
 def command_lines(text: str) -> list[str]:

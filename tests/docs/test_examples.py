@@ -1,79 +1,29 @@
-"""Every block of the README and the pages is run, read by what reads such things, or justified.
+"""Every program and every command in the README and the pages is run, or justified.
 
-A block of an unknown kind fails, and so does a command that nobody knows: `tests.docs.commands`
-has the list of those that are left alone. A block that can't be run says so in the line above it:
-``<!-- not run: and why -->``.
+A command that nobody knows fails: `tests.docs.commands` has the list of those that are left alone.
+A block that can't be run says so in the line above it: ``<!-- not run: and why -->``.
 """
 
-import ast
 import builtins
-import configparser
 import json
 import re
 import shutil
 import subprocess
 import symtable
 import sys
-import tempfile
-import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.certificates import certificate, private_key
 from tests.end_to_end.processes import PATIENCE, SCRIPTS, Running, environment, start
-from tinyhttp import configuration
-from tinyhttp.core.field_rules_file import parse_headers
-from tinyhttp.core.redirects_file import parse_redirects
-from tinyhttp.core.rule_tables import headers_from_tables, redirects_from_tables
-from tinyhttp.core.rules import NETLIFY
 from tinyhttp.settings import named
 
 from . import commands
-from .blocks import ROOT, Block, all_blocks, blocks_of, command_lines
+from .blocks import BLOCKS, ELSEWHERE, ROOT, SHELLS, Block, blocks_of, command_lines, elsewhere, of
 from .commands import Command
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-ELSEWHERE = {
-    "docs/testing.md": "tests/testing/test_docs.py",
-    "docs/lessons/": "tests/lessons",
-}
-"""Pages, or directories of them, whose programs have tests of their own."""
-
-BLOCKS = all_blocks()
-
-
-def of(*languages: str) -> pytest.MarkDecorator:
-    """Have a test run for each block of ``languages``."""
-    chosen = [b for b in BLOCKS if b.language in languages and not b.reason]
-    return pytest.mark.parametrize("block", chosen, ids=[block.id for block in chosen])
-
-
-def elsewhere(block: Block) -> bool:
-    return any(block.page.startswith(page) for page in ELSEWHERE)
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """A directory with what examples speak of: sites, certificates, configurations."""
-    with tempfile.TemporaryDirectory(prefix="docs") as name:  # short, for UNIX sockets
-        root = Path(name)
-        for site in ("site", "srv/www"):
-            (root / site / "downloads").mkdir(parents=True)
-            (root / site / "index.html").write_text("<h1>It works</h1>\n" * 40)
-            (root / site / "a.txt").write_text("abc")
-        for directory in ("run", "var/log/tinyhttp", "etc/tinyhttp/certificates", "certs"):
-            (root / directory).mkdir(parents=True)
-        for directory in (".", "etc", "etc/tinyhttp"):
-            (root / directory / "tinyhttp.toml").write_text("port = 0\n")
-        (root / "static.json").write_text('{"root": "site/"}')
-        yield root
 
 
 def run(line: str, place: Path, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
@@ -88,14 +38,6 @@ def run(line: str, place: Path, seconds: float = PATIENCE) -> subprocess.Complet
         timeout=seconds,
         check=False,
     )
-
-
-# Kinds.
-
-
-def test_every_block_is_of_a_known_kind() -> None:
-    unknown = {b.id: b.language for b in BLOCKS if b.language not in KINDS and not b.reason}
-    assert not unknown, f"say what is done with these: {unknown}"
 
 
 def test_pages_with_tests_of_their_own_have_them() -> None:
@@ -153,9 +95,6 @@ def free_names(code: str) -> set[str]:
 @of("python")
 def test_python(block: Block, place: Path) -> None:
     """A program that runs a reactor is asked for a page, and ended."""
-    compile(block.text, block.id, "exec")
-    if elsewhere(block):
-        return
     code = PRELUDES.get(block.page, "") + block.text
     if "reactor" in free_names(code):
         code = WITH_A_REACTOR + code
@@ -192,7 +131,6 @@ def consoles() -> list[tuple[str, Command]]:
     return found
 
 
-SHELLS = ("console", "sh", "bash", "shell")
 CONSOLES = consoles()
 
 
@@ -265,12 +203,9 @@ def provide_key_pair(place: Path, word: str) -> None:
     for name in re.findall(r"[^\s:=,]+\.(?:pem|key|crt)\b", word):
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = certificate("example.org", now=CERTIFIED)
+        made = certificate("example.org", now=time.time())
         is_key = "key" in path.name
         path.write_bytes(private_key() if is_key else made + private_key())
-
-
-CERTIFIED = 1_893_456_000.0  # what examples need is that it can be read, not that it is valid now
 
 
 @chosen(lambda command: command.serves)
@@ -324,154 +259,3 @@ def test_commands_are_taken_apart() -> None:
     assert second.words == ["ls", "a b"]
     assert command_lines("$ a \\\n  b\nsaid\n") == ["a b"]
     assert commands.moved(first, Path("/x")) == ["tinyhttp", "--port", "0"]
-
-
-# Files of ours.
-
-
-@of("toml")
-def test_toml(block: Block, place: Path) -> None:
-    """A configuration is read as one; rules in it as rules."""
-    table = tomllib.loads(block.text)
-    rules = {"redirects": redirects_from_tables, "headers": headers_from_tables}
-    for name, read in rules.items():
-        if name in table:
-            made, problems = read(table.pop(name), NETLIFY)
-            assert (bool(made), problems) == (True, [])
-    if not table:
-        return
-    file = place / "example.toml"
-    file.write_text(commands.OF_THE_SYSTEM.sub(str(place), block.text))
-    for name, given in configuration.file(str(file)).items():
-        setting = named(name)
-        assert setting is not None
-        given.value(setting)
-
-
-@pytest.mark.parametrize(
-    "block",
-    [b for b in BLOCKS if b.language == "" and re.fullmatch("`_(redirects|headers)`", b.heading)],
-    ids=lambda block: block.id,
-)
-def test_rules(block: Block) -> None:
-    read = parse_redirects if "redirects" in block.heading else parse_headers
-    made, problems = read(block.text, NETLIFY)
-    assert (bool(made), problems) == (True, [])
-
-
-# Files of others.
-
-
-def haproxy(text: str, place: Path) -> None:
-    """Check a configuration of HAProxy's; what an excerpt leaves out is put in."""
-    if shutil.which("haproxy") is None:
-        pytest.skip("haproxy is not installed")
-    if not re.search("^defaults", text, re.MULTILINE):
-        mode = "tcp" if "mode tcp" in text else "http"
-        times = "timeout connect 5s\n timeout client 5s\n timeout server 5s\n"
-        text = f"defaults\n mode {mode}\n {times}\n{text}"
-    if not re.search("^(frontend|listen)", text, re.MULTILINE):
-        text += "\nfrontend excerpt\n bind 127.0.0.1:8080\n default_backend files\n"
-    file = place / "haproxy.cfg"
-    file.write_text(textwrap.dedent(text) + "\n")
-    done = subprocess.run(
-        ["haproxy", "-c", "-f", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def unit(text: str, place: Path) -> None:
-    parser = configparser.ConfigParser(strict=False, interpolation=None)
-    parser.read_string(text)
-    assert parser.sections()
-
-
-def braces(text: str, place: Path) -> None:
-    """Every statement ends, and every block: there is no reader to be had without the server."""
-    assert text.count("{") == text.count("}")
-    assert all(re.search(r"([;{}]|^\s*#.*|^\s*)$", line) for line in text.splitlines())
-
-
-def dockerfile(text: str, place: Path) -> None:
-    known = {"FROM", "RUN", "COPY", "CMD", "ENV", "EXPOSE", "WORKDIR", "USER", "ENTRYPOINT", "ARG"}
-    joined = text.replace("\\\n", " ")
-    words = [line.split()[0] for line in joined.splitlines() if line.strip()]
-    assert words[0] == "FROM"
-    assert {word for word in words if not word.startswith("#")} <= known
-
-
-def makefile(text: str, place: Path) -> None:
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed")
-    done = subprocess.run(
-        ["make", "-n", "-f", "-"],
-        input=text,
-        cwd=place,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def as_yaml(text: str, place: Path) -> None:
-    assert all(document for document in yaml.safe_load_all(text))
-
-
-def as_json(text: str, place: Path) -> None:
-    json.loads(text)
-
-
-def plain(text: str, place: Path) -> None:
-    """Output, and what is sent. Excerpts for HAProxy have no language of their own."""
-    if re.match(r"\s*(frontend|backend|listen|defaults|global)\b", text):
-        haproxy(text, place)
-
-
-READERS: dict[str, Callable[[str, Path], None]] = {
-    "": plain,
-    "text": plain,
-    "json": as_json,
-    "yaml": as_yaml,
-    "ini": unit,
-    "cfg": haproxy,
-    "haproxy": haproxy,
-    "nginx": braces,
-    "dockerfile": dockerfile,
-    "make": makefile,
-    "http": plain,
-    "diff": plain,
-}
-KINDS = frozenset({"python", "toml", *SHELLS, *READERS})
-
-
-@of(*READERS)
-def test_formats(block: Block, place: Path) -> None:
-    if not elsewhere(block):
-        READERS[block.language](block.text, place)
-
-
-SUFFIXES = {".cfg": haproxy, ".yaml": as_yaml, ".service": unit, ".socket": unit, ".conf": braces}
-EXAMPLES = [
-    path
-    for path in sorted((ROOT / "docs" / "examples").iterdir())
-    if path.is_file() and path.suffix != ".md"
-]
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_example_files(path: Path, place: Path) -> None:
-    if path.suffix == ".py":
-        ast.parse(path.read_text())
-    elif path.suffix == ".toml":
-        tomllib.loads(path.read_text())
-    elif path.suffix == ".json":
-        json.loads(path.read_text())
-    else:
-        assert path.suffix in SUFFIXES, "say how this is read"
-        SUFFIXES[path.suffix](path.read_text(), place)

@@ -16,7 +16,13 @@ def place() -> Iterator[Path]:
             (root / site / "downloads").mkdir(parents=True)
             (root / site / "index.html").write_text("<h1>It works</h1>\n" * 40)
             (root / site / "a.txt").write_text("abc")
-        for directory in ("run", "var/log/tinyhttp", "etc/tinyhttp/certificates", "certs"):
+        for directory in (
+            "run",
+            "build/html",
+            "var/log/tinyhttp",
+            "etc/tinyhttp/certificates",
+            "certs",
+        ):
             (root / directory).mkdir(parents=True)
         for directory in (".", "etc", "etc/tinyhttp"):
             (root / directory / "tinyhttp.toml").write_text("port = 0\n")

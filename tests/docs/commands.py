@@ -33,16 +33,16 @@ LEFT_ALONE = {
     r"bash \.ci/run": "runs this test",
     r"sphinx-build .*": "run by test_pages.py, and by .ci/run with warnings as errors",
     r"find .* -exec .*": "wants brotli and zstd; test_compressed.py makes the same",
+    r"(htpasswd .*|python3 -c .*getpass.*)": "asks for a password",
+    r"tinyhttp conform http.*": "asks a server for hundreds of things; tests/conform does so",
     r"(certbot|openssl|apt-get|haproxy|ab|wrk)\b.*": "a program that need not be there",
     r"tinyhttp .*systemd:.*": "wants a socket of systemd's; test_twistd.py has one",
     r"tinyhttp .* tls:.*": "an endpoint of another package's",
 }
 """Commands that no test runs, as patterns of the whole of them, and why."""
 
-AWAITED = frozenset(
-    {"--listing", "--tls-cert", "--tls-key", "--cache-control", "--https-redirect", "--hsts"}
-)
-"""Options that pages speak of and that are being made: run as soon as they are there."""
+AWAITED = frozenset({"--listing", "--tls-cert", "--tls-key", "--auth", "conform"})
+"""Options and commands that pages speak of and that are being made: run once they are there."""
 
 SERVERS = ("tinyhttp", "twistd", "twist")
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
@@ -83,6 +83,8 @@ def _command(words: list[str]) -> Command:
         environment[found[1]] = found[2]
         words = words[1:]
     words = [re.sub(r"^(\.venv/bin/|\$ )", "", words[0]), *words[1:]] if words else []
+    if words and words[0].startswith("--"):
+        words = ["tinyhttp", *words]  # an excerpt
     if words[:3] == ["python", "-m", "tinyhttp"]:
         words = ["tinyhttp", *words[3:]]
     return Command(shlex.join(words), words, environment)
@@ -98,8 +100,8 @@ def why_left_alone(command: Command) -> str:
 
 def awaited(command: Command) -> list[str]:
     """Return the options in ``command`` that are not there yet, and are known not to be."""
-    said = {word.partition("=")[0] for word in command.words}
-    return sorted(each for each in said & AWAITED if named(each.removeprefix("--")) is None)
+    said = {word.partition("=")[0] for word in command.words} & AWAITED
+    return sorted(each for each in said if not named(each[2:]) and each not in COMMANDS)
 
 
 def moved(command: Command, place: Path) -> list[str]:

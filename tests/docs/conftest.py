@@ -19,6 +19,7 @@ def place() -> Iterator[Path]:
         for directory in (
             "run",
             "build/html",
+            "kit/www",
             "var/log/tinyhttp",
             "etc/tinyhttp/certificates",
             "certs",
@@ -26,5 +27,7 @@ def place() -> Iterator[Path]:
             (root / directory).mkdir(parents=True)
         for directory in (".", "etc", "etc/tinyhttp"):
             (root / directory / "tinyhttp.toml").write_text("port = 0\n")
+        for users in ("users", "wages"):
+            (root / "etc/tinyhttp" / users).write_text(f"anna:$2b$12${'a' * 53}\n")
         (root / "static.json").write_text('{"root": "site/"}')
         yield root

@@ -168,6 +168,9 @@ def test_every_command_is_known() -> None:
     assert not unknown, "run these, or say in tests/docs/commands.py why not"
 
 
+USER = {"BASIC_AUTH_USERNAME": "anna", "BASIC_AUTH_PASSWORD": "a long one, for a test"}
+
+
 @pytest.fixture(scope="module")
 def problems(place: Path) -> dict[str, str]:
     """What keeps each command that serves from starting, tried in one process."""
@@ -178,7 +181,7 @@ def problems(place: Path) -> dict[str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.docs.serving"],
         cwd=place,
-        env=environment(PYTHONPATH=str(ROOT)),
+        env=environment(PYTHONPATH=str(ROOT), **USER),
         input=json.dumps([*cases, *([{}, line.split()] for line in WRONG)]),
         capture_output=True,
         text=True,

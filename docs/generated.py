@@ -122,7 +122,10 @@ def options() -> str:
 
 
 def example(setting: Setting) -> str:
-    """Return a text that ``setting`` can be: its default, or what its help or hint suggests."""
+    """Return a text that ``setting`` can be: its default, or what its help or hint suggests.
+
+    Nothing, if neither does: "such as" in the help is the place for an example.
+    """
     if setting.flag:
         return "true"
     if setting.name == "listen":
@@ -139,7 +142,7 @@ def example(setting: Setting) -> str:
 
 
 def _option(setting: Setting) -> str:
-    name, said = setting.name, example(setting)
+    name, said = setting.name, example(setting) or "..."
     variable = "TINYHTTP_" + name.upper().replace("-", "_")
     quoted = f"'{said}'" if re.search(r"[^\w./:=,-]", said) else said
     on_command_line = f"`--{name}`, `--no-{name}`" if setting.flag else f"`--{name} {quoted}`"

@@ -113,6 +113,7 @@ SERVER = frozenset(
         "os",
         "re",
         "select",
+        "signal",
         "socket",
         "stat",
         "struct",

@@ -6,6 +6,7 @@ input; when that input ends, nobody is left to look after it, and it ends too.
 
 import json
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["main"]
 
 def main(reactor_name: str, number: str) -> None:
     """Serve until told to end."""
+    _take_what_is_held()
     orders = json.loads(_first_line())
     import_module(reactor_name).install()
     from twisted.internet import reactor
@@ -40,6 +42,20 @@ def main(reactor_name: str, number: str) -> None:
     _Superior(reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+
+
+def _take_what_is_held() -> None:
+    """Let signals in. Those that are not meant for us, or too early, mean nothing from now on.
+
+    ``INT`` and ``HUP`` come to us because we are in one group with the supervisor, which does what
+    is to be done.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    # Here, as the import costs nothing that is not needed later.
+    from .server.workers import HELD
+
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def _first_line() -> bytes:

@@ -115,12 +115,12 @@ class Worker(ProcessProtocol):
         self.has_ended = True
         self._say(self._partial)
         self.how = _how(reason.value)
-        if not self.is_ready:
-            said = self._last[-1] if self._last else f"it has ended ({self.how})"
-            self.ready.errback(WorkerFailed(said.removeprefix("tinyhttp: ")))
         waiting, self._waiting = self._waiting, []
         for gone in waiting:
             gone.callback(None)
+        if not self.is_ready:
+            said = self._last[-1] if self._last else f"it has ended ({self.how})"
+            self.ready.errback(WorkerFailed(said.removeprefix("tinyhttp: ")))
 
     def gone(self) -> Deferred[None]:
         """Return a Deferred that fires when it has ended, which many may wait for."""

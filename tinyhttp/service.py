@@ -249,9 +249,9 @@ class FileService(Service):
         setattr(holder, attribute, self._factory)
         before.doStop()
         set_backlog(port, backlog_of(endpoint, self._backlog))
-        if acceptor is None:
-            port.startReading() if hasattr(port, "startReading") else None
         self._accept(endpoint)
+        if endpoint not in self._acceptors and hasattr(port, "startReading"):
+            port.startReading()
 
 
 def reason_of(failure: Failure) -> str:

@@ -27,6 +27,8 @@ from tests.certificates import write_certificate
 from tests.end_to_end.waiting import asynchronous
 from tests.support import open_descriptors
 from tinyhttp.server.inheriting import Borrowing, InheritedUNIXPort, Inheriting
+from tinyhttp.server.listening import Preparing
+from tinyhttp.server.socket_options import read_option
 
 
 def the_reactor() -> Any:
@@ -138,6 +140,7 @@ async def test_a_unix_socket_keeps_name_and_mode(how: str, mode: int, tmp_path: 
         # Nor is it shut down: the next one takes who has come meanwhile.
         with socket.socket(socket.AF_UNIX) as early:
             early.connect(str(path))
+            assert not os.get_blocking(sock.fileno())  # or one that is taken by another blocks all
             another = await Inheriting(the_reactor(), sock.fileno()).listen(Greeter(b"two"))
             assert await hear(str(path)) == b"two"
             await close(another)
@@ -171,9 +174,8 @@ async def test_a_unix_socket_whose_name_is_gone(tmp_path: Path) -> None:
 async def test_of_two_on_one_socket_either_may_go(tcp_socket: socket.socket) -> None:
     before = open_descriptors()
     address = tcp_socket.getsockname()
-    ports: list[Any] = []
-    for name in (b"one", b"two"):
-        ports.append(await Inheriting(the_reactor(), tcp_socket.fileno()).listen(Greeter(name)))
+    inheriting = Inheriting(the_reactor(), tcp_socket.fileno())
+    ports = [await inheriting.listen(Greeter(name)) for name in (b"one", b"two")]
     assert await hear(address) in (b"one", b"two")
     await close(ports[0])
     assert [await hear(address) for _ in range(3)] == [b"two"] * 3
@@ -205,6 +207,21 @@ async def test_tls_is_spoken_on_it(tcp_socket: socket.socket, tmp_path: Path) ->
     )
     port = await endpoint.listen(Greeter(b"in secret"))
     address = tcp_socket.getsockname()
+    assert await hear(address, CertificateOptions(verify=False)) == b"in secret"
+    await close(port)
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")  # within Twisted
+@asynchronous
+async def test_tls_is_spoken_with_options_on_the_socket(tmp_path: Path) -> None:
+    certificate = write_certificate(tmp_path / "server.pem")
+    endpoint = serverFromString(
+        Preparing(the_reactor(), [read_option("SO_KEEPALIVE=1")]),
+        f"ssl:0:interface=127.0.0.1:privateKey={certificate}:certKey={certificate}",
+    )
+    port: Any = await endpoint.listen(Greeter(b"in secret"))
+    assert port.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    address = port.socket.getsockname()
     assert await hear(address, CertificateOptions(verify=False)) == b"in secret"
     await close(port)
 

@@ -219,6 +219,8 @@ class FileService(Service):
         self._plain, self._backlog = other._plain, other._backlog
         self._grace, self._delay = other._grace, other._delay
         self._endpoints = other._endpoints
+        if isinstance(factory, GateKeeper):
+            factory.behind = self._server
         for name in [*self._ports]:
             if name in self._endpoints:
                 self._hand_over(name, factory)

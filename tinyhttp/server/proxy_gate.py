@@ -45,6 +45,8 @@ class GateKeeper(Factory):
         self.factory = factory
         self.deadlines = deadlines
         self.waiting: set[Gate] = set()
+        self.behind = factory
+        """Whom those who wait are let in to."""
         self._allowed = allowed
         self._told_at: float | None = None
         self._untold = 0
@@ -54,8 +56,8 @@ class GateKeeper(Factory):
         self.factory.doStart()
 
     def stopFactory(self) -> None:
-        """Hang up on whoever still waits, and tell the factory behind."""
-        for gate in list(self.waiting):
+        """Hang up on whoever still waits for a factory that ends; tell the factory behind."""
+        for gate in list(self.waiting) if self.behind is self.factory else ():
             gate.transport.abortConnection()
         self.factory.doStop()
 
@@ -131,7 +133,7 @@ class Gate(Protocol):
         if header.source is not None:
             address = twisted_address_of(header.source)
             _set_peer(transport, address)
-        protocol = self._keeper.factory.buildProtocol(address)
+        protocol = self._keeper.behind.buildProtocol(address)
         if protocol is None:
             transport.abortConnection()
             return

@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import write_certificate
 from tests.end_to_end.processes import (
     PATIENCE,
     SCRIPTS,
@@ -186,6 +188,51 @@ def test_rolling_over_loses_nothing(two: Running) -> None:
             two.forget()
     assert load.failures == []
     assert not set(before) & set(children(two.pid))
+
+
+def test_reloads_on_each_others_heels(two: Running) -> None:
+    """And logs to be written: no worker dies of what comes while it is only starting."""
+    workers = children(two.pid)
+    for _ in range(3):
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            for pid in [*children(two.pid), two.pid]:
+                os.kill(pid, number)
+    for _ in range(2):
+        two.line("the configuration was read anew, by new workers")
+    wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
+    assert fetch(two.port())[1] == PAGE
+    assert not set(workers) & set(children(two.pid))
+    assert two.terminate() == 0
+    assert "has ended" not in two.out
+    assert "Traceback" not in two.out + two.err
+
+
+def test_who_is_replaced_does_as_before_whatever_the_file_says_now(site: Path) -> None:
+    """TLS, a relative log and a setting from the environment included."""
+    pem = write_certificate(site.parent / "server.pem")
+    config = site.parent / "tinyhttp.toml"
+    config.write_text(
+        f'listen = "ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"\n'
+        'path = "site"\naccess-log = "access.log"\n'
+    )
+    env = environment(TINYHTTP_INDEX="big.bin", TINYHTTP_CONFIG=str(config), WEB_CONCURRENCY="1")
+    with start("command", "--workers", "2", cwd=site, env=env) as server:
+        server.line("listening on https:")
+        config.write_text("workers = 'many'\n")
+        os.kill(children(server.pid)[0], signal.SIGKILL)
+        server.line("it is replaced in 0.5 s")
+        wait_until(lambda: len(children(server.pid)) == 2, "it is not replaced")
+        os.kill(children(server.pid)[0], signal.SIGTERM)
+        server.line(r"worker \d has ended \(status 0\)")
+        port = int(server.line(r"https://\S+:(\d+)/")[1])
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=PATIENCE, context=ssl._create_unverified_context()
+        )
+        connection.request("GET", "/", headers={"Connection": "close"})
+        assert connection.getresponse().read() == BIG
+        connection.close()
+        assert server.terminate() == 0
+    assert '"GET / HTTP/1.1" 200' in (site.parent / "access.log").read_text()
 
 
 def test_rolling_over_finishes_downloads(two: Running) -> None:

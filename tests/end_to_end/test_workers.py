@@ -6,6 +6,7 @@ import re
 import signal
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -330,6 +331,31 @@ def test_as_a_daemon(site: Path, tmp_path: Path) -> None:
         daemon.end()
     assert '"GET / HTTP/1.1" 200 ' in log.read_text()
     assert "Traceback" not in logfile.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_as_somebody_else(site: Path, tmp_path: Path) -> None:
+    """The log is opened by root, and written by nobody: at the start, and after a reload."""
+    try:
+        subprocess.run([sys.executable, "-c", ""], check=True, timeout=PATIENCE, user=65534)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this Python is for root alone")
+    for each in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        each.chmod(0o755)
+    log = tmp_path / "access.log"
+    log.touch(0o600)
+    twistd = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "--uid=65534", "--gid=65534", "tinyhttp"]
+    options = ["--port", "0", "--path", str(site), "--workers", "2", "--access-log", str(log)]
+    with Running([*twistd, *options], cwd=tmp_path) as server:
+        port = server.port()
+        for pid in children(server.pid):
+            assert Path(f"/proc/{pid}").stat().st_uid == 65534
+        assert fetch(port)[1] == PAGE
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        assert fetch(port)[1] == PAGE
+        assert server.terminate() == 0
+    assert log.read_text().count('"GET / HTTP/1.1" 200') == 2
 
 
 # One process, another configuration.

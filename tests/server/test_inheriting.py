@@ -78,7 +78,7 @@ async def hear(address: Any, tls: CertificateOptions | None = None) -> bytes:
     if isinstance(address, str):
         endpoint = UNIXClientEndpoint(reactor, address)
     elif tls is not None:
-        endpoint = SSL4ClientEndpoint(reactor, *address, tls)
+        endpoint = SSL4ClientEndpoint(reactor, address[0], address[1], tls)
     else:
         endpoint = TCP4ClientEndpoint(reactor, *address)
     listener: Listener = await connectProtocol(endpoint, Listener())

@@ -126,13 +126,6 @@ def test_it_works_under(way: str, site: Path) -> None:
         assert "Traceback" not in server.out + server.err
 
 
-def test_the_platform_may_say_how_many(site: Path) -> None:
-    env = environment(WEB_CONCURRENCY="3")
-    with start("twistd", "--port", "0", "--path", str(site), cwd=site, env=env) as server:
-        server.port()
-        assert len(children(server.pid)) == 3
-
-
 def test_over_a_unix_socket(site: Path) -> None:
     """Whose mode and name are the supervisor's: no worker that ends may take them away."""
     path = site.parent / "socket"
@@ -178,15 +171,16 @@ def test_a_killed_worker_loses_what_it_had_and_nothing_else(two: Running) -> Non
 
 
 def test_rolling_over_loses_nothing(two: Running) -> None:
+    """Not even while those of the last time are still about to end."""
     before = children(two.pid)
     with Load(two.port(), 4) as load:
         for _ in range(2):
             load.answer(100)
             two.send(signal.SIGHUP)
             two.line("the configuration was read anew, by new workers")
-            load.answer(100)
-            wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
             two.forget()
+        load.answer(100)
+        wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
     assert load.failures == []
     assert not set(before) & set(children(two.pid))
 
@@ -307,10 +301,12 @@ def test_a_worker_that_cannot_start_ends_it(site: Path, tmp_path: Path) -> None:
         assert "listening on" not in server.out
 
 
-def test_no_module_comes_from_the_directory_that_is_served(site: Path) -> None:
+def test_the_platform_says_how_many_and_no_module_comes_from_what_is_served(site: Path) -> None:
     write_tree(site, {"json.py": b"raise SystemExit('served code was run')"})
-    with start("command", "--port", "0", "--workers", "2", cwd=site) as server:
+    env = environment(WEB_CONCURRENCY="3")
+    with start("command", "--port", "0", cwd=site, env=env) as server:
         assert fetch(server.port())[1] == PAGE
+        assert len(children(server.pid)) == 3
         assert server.terminate() == 0
 
 

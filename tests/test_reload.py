@@ -15,8 +15,8 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThread
 from twisted.logger import capturedLogs, formatEvent
 
-from tests.certificates import write_certificate
 from tests.end_to_end.waiting import asynchronous
+from tests.loopback_certificate import write_certificate
 from tests.support import open_descriptors, write_tree
 from tinyhttp.core.networks import Networks
 from tinyhttp.options import CannotStart

@@ -31,7 +31,7 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionP
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from tests.certificates import write_certificate
+from tests.loopback_certificate import write_certificate
 from tests.support import OLD, get, read_answers, write_tree
 from tinyhttp import Server
 from tinyhttp.server.access_log import AccessLog

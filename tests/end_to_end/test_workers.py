@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import write_certificate
 from tests.end_to_end.processes import (
     PATIENCE,
     SCRIPTS,
@@ -26,6 +25,7 @@ from tests.end_to_end.processes import (
     fetch_over_unix,
     start,
 )
+from tests.loopback_certificate import write_certificate
 from tests.support import write_tree
 
 PAGE = b"<!doctype html>A page."

@@ -23,8 +23,8 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from tests.certificates import write_certificate
 from tests.end_to_end.waiting import asynchronous
+from tests.loopback_certificate import write_certificate
 from tests.support import open_descriptors
 from tinyhttp.server.inheriting import Borrowing, InheritedUNIXPort, Inheriting
 from tinyhttp.server.listening import Preparing

@@ -138,7 +138,7 @@ class Stage:
         self.orders: dict[str, Any] = {"configuration": 1}
         self.ended: list[int] = []
         self.workers = Workers(self.machine, count, self.recipe)
-        self.workers.on_end = self.ended.append
+        self.workers.on_end = lambda worker: self.ended.append(worker.number)
 
     def recipe(self) -> Recipe:
         return Recipe(("program", "argument"), "/", {"A": "B"}, (70, 80), dict(self.orders))
@@ -622,7 +622,7 @@ def test_a_signal_that_comes_too_late(stage: Stage) -> None:
 
 
 def lines_of(*data: bytes) -> list[str]:
-    worker = Worker(7, Clock())
+    worker = Worker(7, Clock(), {})
     _ = worker.ready.addErrback(lambda failure: None)
     with capturedLogs() as events:
         for each in data:
@@ -651,7 +651,7 @@ def test_what_a_worker_says_is_logged(data: list[bytes], lines: list[str]) -> No
 
 
 def test_a_line_without_end_is_not_kept() -> None:
-    worker = Worker(1, Clock())
+    worker = Worker(1, Clock(), {})
     for _ in range(100):
         worker.childDataReceived(2, b"a" * 65_536)
         assert len(worker._partial) <= LINE

@@ -69,8 +69,10 @@ class Worker(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, number: int, clock: Any):
+    def __init__(self, number: int, clock: Any, orders: Mapping[str, Any]):
         self.number = number
+        self.orders = orders
+        """What it was told in its first line."""
         self.is_ready = self.has_ended = self.is_leaving = False
         self.ready: Deferred[None] = Deferred()
         """Fires when it is ready; fails with `WorkerFailed` if it ends before."""
@@ -175,8 +177,8 @@ class Workers:
         self._rolling = False
         self.restarts = 0
         """How often a worker had to be replaced that nobody had told to end."""
-        self.on_end: Callable[[int], None] = lambda number: None
-        """Called with the number of each worker that has ended."""
+        self.on_end: Callable[[Worker], None] = lambda worker: None
+        """Called with each worker that has ended."""
 
     @property
     def pids(self) -> list[int]:
@@ -255,7 +257,8 @@ class Workers:
             place.retry = None
 
     def _spawn(self, place: _Place) -> Worker:
-        worker = Worker(place.number, self._reactor)
+        recipe = self._recipe()
+        worker = Worker(place.number, self._reactor, recipe.orders)
         place.worker = worker
         self._living.add(worker)
         _ = worker.gone().addCallback(lambda gone: self._ended(worker, place))
@@ -268,7 +271,7 @@ class Workers:
 
         _ = worker.ready.addBoth(settled)
         try:
-            self._fork(worker, self._recipe())
+            self._fork(worker, recipe)
         except OSError as error:  # no processes, memory or descriptors are left
             worker.processEnded(Failure(error))
         return worker
@@ -293,7 +296,7 @@ class Workers:
         self._living.discard(worker)
         if place.is_proven and not worker.is_leaving and not self._stopping:
             self._replace_later(place, worker)
-        self.on_end(worker.number)
+        self.on_end(worker)
 
     def _replace_later(self, place: _Place, worker: Worker) -> None:
         place.worker = None

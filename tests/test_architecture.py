@@ -133,6 +133,7 @@ SERVER = frozenset(
         "re",
         "resource",
         "select",
+        "signal",
         "socket",
         "ssl",
         "stat",

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .settings import SETTINGS, SITE, Setting, named
@@ -145,6 +145,32 @@ class Configuration:
     tables: Mapping[str, Any]
     hosts: "list[tuple[list[str], Configuration]]"
     """Their names, and what is said of them."""
+
+    def told(self) -> dict[str, Any]:
+        """Return what no argument can say, for `heard` in another process."""
+        return {
+            "tables": json.loads(json.dumps(dict(self.tables), default=str)),
+            "hosts": [
+                [
+                    names,
+                    {name: asdict(given) for name, given in host.layer.items()},
+                    host.told()["tables"],
+                ]
+                for names, host in self.hosts
+            ],
+        }
+
+    @staticmethod
+    def heard(told: Mapping[str, Any]) -> "Configuration":
+        """Return what `told` has told."""
+        hosts = [
+            (
+                names,
+                Configuration({name: Given(**given) for name, given in layer.items()}, tables, []),
+            )
+            for names, layer, tables in told["hosts"]
+        ]
+        return Configuration({}, told["tables"], hosts)
 
 
 NOTHING = Configuration({}, {}, [])

@@ -252,6 +252,8 @@ class FileService(Service):
             successor = self._anew()
         except CannotStart as error:
             _log.error("the configuration stays as it was: {problem}", problem=said_of(error))
+        except Exception:
+            _log.failure("an error of the server's own; the configuration stays as it was")
         else:
             self._become(successor)
             _log.info("the configuration was read anew")
@@ -306,10 +308,12 @@ class FileService(Service):
         while getattr(holder, attribute, before) is not before:  # as for TLS
             holder, attribute = getattr(holder, attribute), "wrappedFactory"
         setattr(holder, attribute, after)
+        if isinstance(before, GateKeeper):  # who waits there is let in to the new server
+            before.behind = after.factory if isinstance(after, GateKeeper) else after
         set_backlog(port, backlog_of(endpoint, self._backlog))
-        if acceptor is None:
-            port.startReading() if hasattr(port, "startReading") else None
         self._accept(endpoint)
+        if endpoint not in self._acceptors and hasattr(port, "startReading"):
+            port.startReading()
 
 
 def _gated(factory: Any, server: Server, proxy_from: Networks | None) -> Any:
@@ -400,6 +404,8 @@ def makeService(options: Options) -> Any:
 
         def anew() -> FileService:
             now = options.again()
+            if now["workers"] > 1:
+                _log.warn("several workers are not had before a restart")
             return assemble(reactor, now, make_endpoints(reactor, now), watching)
 
         service = assemble(reactor, options, endpoints, watching, anew=anew, notifier=notifier)

@@ -24,7 +24,8 @@ def take_signals(
 
     The reactor's own handlers make the process die of ``TERM`` and ``INT`` after it has finished
     its work, which supervisors take for a crash; and a second signal makes them raise. Signals that
-    are ignored stay ignored, as ``nohup`` and shells ask for, but for ``HUP``.
+    are ignored stay ignored, as ``nohup`` and shells ask for. ``HUP`` alone is heeded even then,
+    but never ends a process that ignored it.
     """
 
     def later(function: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
@@ -37,7 +38,8 @@ def take_signals(
     if reload is None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     else:
-        has_terminal = _terminal_is_there()
+        is_to_outlive_it = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        has_terminal = not is_to_outlive_it and _terminal_is_there()
 
         def hung_up() -> None:
             (end if has_terminal and not _terminal_is_there() else reload)()

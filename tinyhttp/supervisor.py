@@ -5,6 +5,7 @@ they are replaced is in `tinyhttp.server.workers`.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -26,13 +27,14 @@ from .assembly import (
     name_of,
     open_access_log,
 )
+from .configuration import PREFIX
 from .options import CannotStart, Options
 from .server.board import Board, Slot, make_board
 from .server.listening import set_backlog
 from .server.notify import Notifier, without_notification
 from .server.workers import FIRST, Recipe, Worker, WorkerFailed, Workers, descriptors_of
-from .service import reason_of, said_of, spoken_address
-from .settings import MOST_WORKERS
+from .service import PATIENCE, reason_of, said_of, spoken_address
+from .settings import MOST_WORKERS, SETTINGS
 from .signals import take_signals
 from .watching import Watching
 
@@ -72,7 +74,7 @@ class Supervisor(Service):
         self._ports: dict[str, IListeningPort] = {}
         # While there may still be the right to; workers get it from us.
         self._log = open_access_log(options["access-log"])
-        _check(reactor, options)
+        _check(reactor, options, self._log)
         self._workers = Workers(reactor, options["workers"], self._recipe)
         self._workers.on_end = self._worker_ended
         self._board: tuple[int, Board] | None = None
@@ -80,6 +82,8 @@ class Supervisor(Service):
         self._watching = self._make_watching()
         self._problem = ""
         self._listening = self._stopping = False
+        self._busy = True  # with the start, and later whenever workers are replaced
+        self._once_more = False
 
     @property
     def problem(self) -> str:
@@ -93,11 +97,7 @@ class Supervisor(Service):
         for name in self._endpoints:
             self._listen(name)
         self._watching.listen(self._watched, self._failed)
-        missing = [name for name in self._endpoints if name not in self._ports]
-        if missing and not self._problem:
-            self._problem = f"{missing[0]} takes its time, which does not go with --workers"
-        if self._problem:
-            raise CannotStart(self._problem)
+        self._miss_no_port()
 
     def startService(self) -> None:
         """Start the workers."""
@@ -131,6 +131,7 @@ class Supervisor(Service):
                 _log.info("listening on {address}", address=address)
             self._watching.begin()
             self._tell_ready()
+            self._go_on()
 
     async def _stop(self) -> None:
         options = self._options
@@ -143,6 +144,7 @@ class Supervisor(Service):
             self._close(name)  # for the workers too: Twisted's ports shut their sockets down
         await stopping
         await self._watching.stop()
+        _close_log(self._log)
         self._notifier.close()
 
     def _end(self) -> None:
@@ -152,7 +154,7 @@ class Supervisor(Service):
             self._reactor.stop()
 
     def _rotate(self) -> None:
-        self._workers.send("USR1")
+        self._workers.send(signal.SIGUSR1)
 
     def _tell_ready(self) -> None:
         self._notifier.ready(f"{self._options['workers']} workers answer requests")
@@ -200,6 +202,15 @@ class Supervisor(Service):
     def _failed(self, failure: Failure, endpoint: str) -> None:
         self._problem = f"can't listen on {endpoint}: {reason_of(failure)}"
 
+    def _miss_no_port(self) -> None:
+        """Raise `CannotStart` if a port is not open."""
+        missing = [name for name in self._endpoints if name not in self._ports]
+        if missing and not self._problem:
+            self._problem = f"{missing[0]} takes its time, which does not go with --workers"
+        problem, self._problem = self._problem, ""
+        if problem:
+            raise CannotStart(problem)
+
     def _close(self, endpoint: str) -> None:
         _ = maybeDeferred(self._ports.pop(endpoint).stopListening)
 
@@ -208,7 +219,8 @@ class Supervisor(Service):
     def _recipe(self) -> Recipe:
         descriptors = descriptors_of([self._ports[name] for name in self._endpoints])
         orders: dict[str, Any] = {
-            "arguments": self._options.arguments,
+            "arguments": _settled(self._options),
+            "configuration": self._options.configuration.told(),
             "directory": self._options.directory,
             "descriptors": [FIRST + n for n in range(len(descriptors))],
             "log": None,
@@ -230,7 +242,7 @@ class Supervisor(Service):
             # may well be the one that is served.
             directory="/",
             variables={
-                **without_notification(os.environ),
+                **_without_settings(without_notification(os.environ)),
                 "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path)),
             },
             descriptors=descriptors,
@@ -238,9 +250,22 @@ class Supervisor(Service):
         )
 
     def reload(self) -> None:
-        """Have the workers replaced by such as know the configuration as it is now."""
-        if not self._stopping:
-            _ = Deferred.fromCoroutine(self._reload())
+        """Have the workers replaced by such as know the configuration as it is now.
+
+        While that is under way, it is done once more afterwards: the configuration may be another
+        by then.
+        """
+        if self._busy:
+            self._once_more = True
+        elif not self._stopping:
+            self._busy = True
+            _ = Deferred.fromCoroutine(self._reload()).addErrback(_log_failure).addBoth(self._go_on)
+
+    def _go_on(self, result: None = None) -> None:
+        self._busy = False
+        if self._once_more:
+            self._once_more = False
+            self.reload()
 
     async def _reload(self) -> None:
         self._notifier.reloading()
@@ -248,41 +273,84 @@ class Supervisor(Service):
         try:
             self._options = before[0].again()
             self._endpoints = make_endpoints(self._reactor, self._options)
-            self._log = open_access_log(self._options["access-log"])
-            _check(self._reactor, self._options)
+            if self._options["access-log"] != before[0]["access-log"]:  # else it is at hand
+                self._log = open_access_log(self._options["access-log"])
+            _check(self._reactor, self._options, self._log)
             self._open_new_ports()
-            await self._workers.roll(self._options["workers"])
+            grace = self._options["grace"] + PATIENCE + KILL_AFTER
+            await self._workers.roll(self._options["workers"], grace)
         except (CannotStart, WorkerFailed) as error:
             problem = said_of(error) if isinstance(error, CannotStart) else error
-            _log.error("the configuration stays as it was: {problem}", problem=problem)
+            if not self._stopping:
+                _log.error("the configuration stays as it was: {problem}", problem=problem)
+            unused = self._log
             self._options, self._endpoints, self._log = before
         else:
+            unused = before[2]
+        if self._stopping:
+            return
+        if self._options is not before[0]:
             _log.info("the configuration was read anew, by new workers")
+        if unused != self._log:
+            _close_log(unused)
         for name in [*self._ports]:
             if name not in self._endpoints:
                 self._close(name)
         self._tell_ready()
 
     def _open_new_ports(self) -> None:
-        self._problem = ""
         for name in self._endpoints:
             if name not in self._ports:
                 self._listen(name)
-        problem, self._problem = self._problem, ""
-        if problem:
-            raise CannotStart(problem)
+        self._miss_no_port()
 
 
-def _check(reactor: Any, options: Options) -> None:
+def _check(reactor: Any, options: Options, log: int | None) -> None:
     """Find out whether a worker would start; raise `CannotStart` if not.
 
     Here, where whoever started us is still told, and not in a process that nobody looks at.
     """
-    server = make_server(reactor, options)
+    server = make_server(reactor, options, log=log if log is None or log <= 2 else os.dup(log))
     make_certificates(reactor, options, server)
     server.site.close()
     if server.access_log is not None:
         _ = server.access_log.close()
+
+
+def _log_failure(failure: Failure) -> None:
+    _log.failure("an error of the server's own", failure)
+
+
+def _close_log(log: int | None) -> None:
+    if log is not None and log > 2:
+        os.close(log)
+
+
+def _settled(options: Options) -> list[str]:
+    """Return arguments that say what ``options`` have come to, whoever said it.
+
+    A worker that replaces another is to do as that did, and not what the file says meanwhile.
+    """
+    arguments = []
+    for setting in SETTINGS:
+        given = options.given.get(setting.name)
+        for text in [] if given is None else given.texts[0 if setting.several else -1 :]:
+            if setting.flag:
+                arguments.append(f"--{'' if setting.read(text) else 'no-'}{setting.name}")
+            else:
+                assert given is not None
+                arguments.append(f"--{setting.name}={setting.within(given.base, text)}")
+    return arguments
+
+
+def _without_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return ``variables`` without those that say something of ours."""
+    also = {setting.also for setting in SETTINGS}
+    return {
+        name: value
+        for name, value in variables.items()
+        if name not in also and not name.startswith(PREFIX)
+    }
 
 
 def _reactor_name(reactor: Any) -> str:

@@ -6,6 +6,7 @@ input; when that input ends, nobody is left to look after it, and it ends too.
 
 import json
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,12 +19,14 @@ __all__ = ["main"]
 
 def main(reactor_name: str, number: str) -> None:
     """Serve until told to end."""
+    _take_what_is_held()
     orders = json.loads(_first_line())
     import_module(reactor_name).install()
     from twisted.internet import reactor
     from twisted.logger import globalLogBeginner
 
     from .assembly import make_endpoints
+    from .configuration import Configuration
     from .options import Options
     from .server.board import Board, Slot
     from .server.workers import READY
@@ -34,6 +37,7 @@ def main(reactor_name: str, number: str) -> None:
     name_process(f"tinyhttp: worker {number}")
     globalLogBeginner.beginLoggingTo([_log_line], redirectStandardIO=False)
     options = Options(orders["directory"])
+    options.configuration = Configuration.heard(orders["configuration"])
     options.parseOptions(orders["arguments"])
     endpoints = make_endpoints(reactor, options, orders["descriptors"])
     slot = None
@@ -46,6 +50,20 @@ def main(reactor_name: str, number: str) -> None:
     _Superior(reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
+
+
+def _take_what_is_held() -> None:
+    """Let signals in. Those that are not meant for us, or too early, mean nothing from now on.
+
+    ``INT`` and ``HUP`` come to us because we are in one group with the supervisor, which does what
+    is to be done.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    # Here, as the import costs nothing that is not needed later.
+    from .server.workers import HELD
+
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def _first_line() -> bytes:

@@ -52,7 +52,7 @@ def test_toml(block: Block, place: Path) -> None:
         return
     file = place / "example.toml"
     file.write_text(commands.OF_THE_SYSTEM.sub(str(place), block.text))
-    for name, given in configuration.file(str(file)).items():
+    for name, given in configuration.file(str(file)).layer.items():
         setting = named(name)
         assert setting is not None
         given.value(setting)

@@ -116,7 +116,7 @@ def test_every_setting_has_an_example_that_works(setting: Setting, tmp_path: Pat
         pytest.skip("no example is known; one in the help, behind 'such as', would be taken")
     file = tmp_path / "example.toml"
     file.write_text(GENERATED.in_toml(setting, said) + "\n")
-    layer = configuration.file(str(file))
+    layer = configuration.file(str(file)).layer
     assert layer[setting.name].texts == [said]
     if not setting.path:  # such an example need not be there
         layer[setting.name].value(setting)

@@ -84,6 +84,7 @@ class Running:
         *,
         cwd: Path,
         env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ):
         self._process = subprocess.Popen(
             command,
@@ -94,6 +95,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
+            pass_fds=pass_fds,
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None

@@ -1,7 +1,5 @@
 """The server as a library, fetched from by treq: real ports, one reactor for both sides."""
 
-import datetime
-import ipaddress
 import os
 import socket
 import threading
@@ -13,9 +11,6 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pytest_twisted import blockon
 from treq.client import HTTPClient
 from twisted.internet.address import IPv4Address
@@ -36,6 +31,7 @@ from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionP
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from tests.loopback_certificate import write_certificate
 from tests.support import OLD, get, read_answers, write_tree
 from tinyhttp import Server
 from tinyhttp.server.access_log import AccessLog
@@ -382,30 +378,7 @@ async def test_a_unix_socket(
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file with a certificate for 127.0.0.1 that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tinyhttp's tests")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(
-        signed.public_bytes(pem)
-        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    path = write_certificate(tmp_path_factory.mktemp("tls") / "server.pem")
     yield path
     path.unlink()
 

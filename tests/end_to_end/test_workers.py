@@ -4,7 +4,9 @@ import http.client
 import os
 import re
 import signal
+import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from tests.end_to_end.processes import (
     fetch_over_unix,
     start,
 )
+from tests.loopback_certificate import write_certificate
 from tests.support import write_tree
 
 PAGE = b"<!doctype html>A page."
@@ -123,13 +126,6 @@ def test_it_works_under(way: str, site: Path) -> None:
         assert "Traceback" not in server.out + server.err
 
 
-def test_the_platform_may_say_how_many(site: Path) -> None:
-    env = environment(WEB_CONCURRENCY="3")
-    with start("twistd", "--port", "0", "--path", str(site), cwd=site, env=env) as server:
-        server.port()
-        assert len(children(server.pid)) == 3
-
-
 def test_over_a_unix_socket(site: Path) -> None:
     """Whose mode and name are the supervisor's: no worker that ends may take them away."""
     path = site.parent / "socket"
@@ -175,17 +171,63 @@ def test_a_killed_worker_loses_what_it_had_and_nothing_else(two: Running) -> Non
 
 
 def test_rolling_over_loses_nothing(two: Running) -> None:
+    """Not even while those of the last time are still about to end."""
     before = children(two.pid)
     with Load(two.port(), 4) as load:
         for _ in range(2):
             load.answer(100)
             two.send(signal.SIGHUP)
             two.line("the configuration was read anew, by new workers")
-            load.answer(100)
-            wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
             two.forget()
+        load.answer(100)
+        wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
     assert load.failures == []
     assert not set(before) & set(children(two.pid))
+
+
+def test_reloads_on_each_others_heels(two: Running) -> None:
+    """And logs to be written: no worker dies of what comes while it is only starting."""
+    workers = children(two.pid)
+    for _ in range(3):
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            for pid in [*children(two.pid), two.pid]:
+                os.kill(pid, number)
+    for _ in range(2):
+        two.line("the configuration was read anew, by new workers")
+    wait_until(lambda: len(children(two.pid)) == 2, "the old ones do not end")
+    assert fetch(two.port())[1] == PAGE
+    assert not set(workers) & set(children(two.pid))
+    assert two.terminate() == 0
+    assert "has ended" not in two.out
+    assert "Traceback" not in two.out + two.err
+
+
+def test_who_is_replaced_does_as_before_whatever_the_file_says_now(site: Path) -> None:
+    """TLS, a relative log and a setting from the environment included."""
+    pem = write_certificate(site.parent / "server.pem")
+    config = site.parent / "tinyhttp.toml"
+    config.write_text(
+        f'listen = "ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"\n'
+        'path = "site"\naccess-log = "access.log"\n'
+    )
+    env = environment(TINYHTTP_INDEX="big.bin", TINYHTTP_CONFIG=str(config), WEB_CONCURRENCY="1")
+    with start("command", "--workers", "2", cwd=site, env=env) as server:
+        server.line("listening on https:")
+        config.write_text("workers = 'many'\n")
+        os.kill(children(server.pid)[0], signal.SIGKILL)
+        server.line("it is replaced in 0.5 s")
+        wait_until(lambda: len(children(server.pid)) == 2, "it is not replaced")
+        os.kill(children(server.pid)[0], signal.SIGTERM)
+        server.line(r"worker \d has ended \(status 0\)")
+        port = int(server.line(r"https://\S+:(\d+)/")[1])
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=PATIENCE, context=ssl._create_unverified_context()
+        )
+        connection.request("GET", "/", headers={"Connection": "close"})
+        assert connection.getresponse().read() == BIG
+        connection.close()
+        assert server.terminate() == 0
+    assert '"GET / HTTP/1.1" 200' in (site.parent / "access.log").read_text()
 
 
 def test_rolling_over_finishes_downloads(two: Running) -> None:
@@ -259,10 +301,12 @@ def test_a_worker_that_cannot_start_ends_it(site: Path, tmp_path: Path) -> None:
         assert "listening on" not in server.out
 
 
-def test_no_module_comes_from_the_directory_that_is_served(site: Path) -> None:
+def test_the_platform_says_how_many_and_no_module_comes_from_what_is_served(site: Path) -> None:
     write_tree(site, {"json.py": b"raise SystemExit('served code was run')"})
-    with start("command", "--port", "0", "--workers", "2", cwd=site) as server:
+    env = environment(WEB_CONCURRENCY="3")
+    with start("command", "--port", "0", cwd=site, env=env) as server:
         assert fetch(server.port())[1] == PAGE
+        assert len(children(server.pid)) == 3
         assert server.terminate() == 0
 
 
@@ -283,6 +327,31 @@ def test_as_a_daemon(site: Path, tmp_path: Path) -> None:
         daemon.end()
     assert '"GET / HTTP/1.1" 200 ' in log.read_text()
     assert "Traceback" not in logfile.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_as_somebody_else(site: Path, tmp_path: Path) -> None:
+    """The log is opened by root, and written by nobody: at the start, and after a reload."""
+    try:
+        subprocess.run([sys.executable, "-c", ""], check=True, timeout=PATIENCE, user=65534)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this Python is for root alone")
+    for each in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        each.chmod(0o755)
+    log = tmp_path / "access.log"
+    log.touch(0o600)
+    twistd = [str(SCRIPTS / "twistd"), "-n", "--pidfile=", "--uid=65534", "--gid=65534", "tinyhttp"]
+    options = ["--port", "0", "--path", str(site), "--workers", "2", "--access-log", str(log)]
+    with Running([*twistd, *options], cwd=tmp_path) as server:
+        port = server.port()
+        for pid in children(server.pid):
+            assert Path(f"/proc/{pid}").stat().st_uid == 65534
+        assert fetch(port)[1] == PAGE
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        assert fetch(port)[1] == PAGE
+        assert server.terminate() == 0
+    assert log.read_text().count('"GET / HTTP/1.1" 200') == 2
 
 
 # One process, another configuration.

@@ -276,7 +276,7 @@ def test_a_factory_that_wants_none(keeper: GateKeeper) -> None:
         def buildProtocol(self, addr: Any) -> None:
             assert addr == IPv4Address("TCP", "198.51.100.7", 4711)
 
-    keeper.factory = Full()
+    keeper.behind = Full()
     transport = enter(keeper)
     send(transport, TEXT)
     assert transport.aborted

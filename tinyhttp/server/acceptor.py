@@ -88,6 +88,9 @@ class Acceptor:
                 if error.errno in _EXHAUSTED:
                     self._wait(os.strerror(error.errno))
                     return
+                if error.errno == errno.EINVAL:  # somebody else who has it has shut it down
+                    self.stop()
+                    return
                 continue  # the client is gone, or a firewall was against it
             self._connect(sock, address)
 

@@ -5,7 +5,6 @@ Floor: server.
 
 import os
 import socket
-import stat
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -28,10 +27,9 @@ class InheritedUNIXPort(unix.Port):
 
     def startListening(self) -> None:
         """Listen, and leave the mode as it is."""
-        if self._preexistingSocket is not None:
-            name = self._preexistingSocket.getsockname()
-            if name and isinstance(name, str):
-                self.mode = stat.S_IMODE(os.stat(name).st_mode)
+        # As if it had no name in the file system. It may have none any more, or a relative one, and
+        # we be in another directory; and whose mode it is has decided that already.
+        self._bindPath = b"\0"
         super().startListening()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:
@@ -51,6 +49,9 @@ class Borrowing:
 
     def adoptStreamPort(self, descriptor: int, family: int, factory: IProtocolFactory) -> Any:
         """Return a port for the listening socket ``descriptor``, of which it makes a copy."""
+        # systemd leaves it as it is without ``NonBlocking=true``, and then the first client that
+        # somebody else has taken would have everybody wait.
+        os.set_blocking(descriptor, False)
         if family != socket.AF_UNIX:
             return self._reactor.adoptStreamPort(descriptor, family, factory)
         adopt: Any = InheritedUNIXPort._fromListeningDescriptor
@@ -93,10 +94,15 @@ class Inheriting(Borrowing):
         return self._adopt(factory)
 
     def listenSSL(
-        self, port: Any, factory: IProtocolFactory, context: Any, *rest: Any, **names: Any
+        self,
+        port: Any,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        *rest: Any,
+        **names: Any,
     ) -> Any:
         """Listen with our descriptor instead, over TLS."""
-        return self._adopt(under_tls(context, factory))
+        return self._adopt(under_tls(contextFactory, factory))
 
 
 def under_tls(context: Any, factory: IProtocolFactory) -> Any:

@@ -121,10 +121,15 @@ class Preparing(Borrowing):
             return self._reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
 
     def listenSSL(
-        self, port: int, factory: IProtocolFactory, context: Any, *rest: Any, **names: Any
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        *rest: Any,
+        **names: Any,
     ) -> Any:
         """Do the same, over TLS."""
-        return self.listenTCP(port, under_tls(context, factory), *rest, **names)
+        return self.listenTCP(port, under_tls(contextFactory, factory), *rest, **names)
 
 
 def _has_no_ipv6(error: OSError) -> bool:

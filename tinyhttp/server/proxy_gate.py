@@ -46,6 +46,8 @@ class GateKeeper(Factory):
         self.crowd: Crowd | None = getattr(factory, "crowd", None)
         """Who says whether there is a place for one more, if anybody does."""
         self.waiting: set[Gate] = set()
+        self.behind = factory
+        """Whom those who wait are let in to."""
         self._allowed = allowed
         self.closed = Seldom(
             _log.warn,
@@ -59,8 +61,8 @@ class GateKeeper(Factory):
         self.factory.doStart()
 
     def stopFactory(self) -> None:
-        """Hang up on whoever still waits, and tell the factory behind."""
-        for gate in list(self.waiting):
+        """Hang up on whoever still waits for a factory that ends; tell the factory behind."""
+        for gate in list(self.waiting) if self.behind is self.factory else ():
             gate.transport.abortConnection()
         self.factory.doStop()
 
@@ -132,7 +134,7 @@ class Gate(Protocol):
         if header.source is not None:
             address = twisted_address_of(header.source)
             _set_peer(transport, address)
-        protocol = self._keeper.factory.buildProtocol(address)
+        protocol = self._keeper.behind.buildProtocol(address)
         if protocol is None:
             transport.abortConnection()
             return

@@ -3,11 +3,13 @@
 Floor: server; knows no HTTP. A worker is a process that says ``ready`` on descriptor 3, takes
 orders from its standard input (first a line of JSON that says what it is to do, later perhaps
 ``retire``), ends by itself when that input ends, and says on descriptor 2 what is to be logged. It
-inherits what it listens with, so that nothing is refused while processes come and go.
+inherits what it listens with, so that nothing is refused while processes come and go. It starts
+with the signals of `HELD` blocked, and lets them in when it knows what to do about them.
 """
 
 import json
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,18 +17,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["FIRST", "READY", "Recipe", "Worker", "WorkerFailed", "Workers"]
+__all__ = ["FIRST", "HELD", "READY", "Recipe", "Worker", "WorkerFailed", "Workers"]
 
 READY = 3
 """The descriptor on which a worker says that it is ready."""
 FIRST = 4
 """The first of the descriptors that it inherits besides."""
+
+HELD = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1))
+"""Signals that may be sent to all processes at any moment. Between fork and exec they would be
+lost, and a program that is only starting dies of them, with a traceback or without."""
 
 PATIENCE = 30.0
 """Seconds in which a new worker has to be ready."""
@@ -70,8 +76,8 @@ class Worker(ProcessProtocol):
         self.is_ready = self.has_ended = self.is_leaving = False
         self.ready: Deferred[None] = Deferred()
         """Fires when it is ready; fails with `WorkerFailed` if it ends before."""
-        self.status: int | None = None
-        """Its exit status; ``None`` if it was killed by a signal."""
+        self.how = ""
+        """How it has ended."""
         self._waiting: list[Deferred[None]] = []
         self.pid = 0
         self._clock = clock
@@ -110,13 +116,13 @@ class Worker(ProcessProtocol):
         """Tell whoever waits for it."""
         self.has_ended = True
         self._say(self._partial)
-        self.status = getattr(reason.value, "exitCode", None)
-        if not self.is_ready:
-            said = self._last[-1] if self._last else f"it ended with status {self.status}"
-            self.ready.errback(WorkerFailed(said.removeprefix("tinyhttp: ")))
+        self.how = _how(reason.value)
         waiting, self._waiting = self._waiting, []
         for gone in waiting:
             gone.callback(None)
+        if not self.is_ready:
+            said = self._last[-1] if self._last else f"it has ended ({self.how})"
+            self.ready.errback(WorkerFailed(said.removeprefix("tinyhttp: ")))
 
     def gone(self) -> Deferred[None]:
         """Return a Deferred that fires when it has ended, which many may wait for."""
@@ -133,10 +139,17 @@ class Worker(ProcessProtocol):
         if not self.has_ended:
             self.transport.write(b"retire\n")
 
-    def send(self, signal: str) -> None:
-        """Send it the signal of that name, such as ``TERM``."""
-        with suppress(ProcessExitedAlready, OSError):
-            self.transport.signalProcess(signal)
+    def send(self, number: int) -> None:
+        """Send it the signal of that number."""
+        if not self.has_ended:
+            with suppress(ProcessExitedAlready, OSError):
+                self.transport.signalProcess(number)
+
+
+def _how(reason: BaseException | None) -> str:
+    if isinstance(reason, ProcessDone | ProcessTerminated):
+        return "killed by a signal" if reason.exitCode is None else f"status {reason.exitCode}"
+    return f"it can't be started: {getattr(reason, 'strerror', None) or reason}"
 
 
 @dataclass
@@ -145,6 +158,8 @@ class _Place:
 
     number: int
     worker: Worker | None = None
+    is_proven: bool = False
+    """Whether somebody was ready here. If not, whoever wants the place taken hears of a failure."""
     failures: int = 0
     retry: IDelayedCall | None = field(default=None, repr=False)
 
@@ -156,6 +171,7 @@ class Workers:
         self._reactor = reactor
         self._recipe = recipe
         self._places = [_Place(number) for number in range(1, count + 1)]
+        self._coming: list[_Place] = []  # of those who are to replace the others
         self._living: set[Worker] = set()
         self._stopping = False
         self._rolling = False
@@ -182,96 +198,105 @@ class Workers:
     def _note_failure(self, failure: Failure) -> BaseException | None:
         return failure.value
 
-    def send(self, signal: str) -> None:
-        """Send ``signal`` to all."""
+    def send(self, number: int) -> None:
+        """Send the signal of that number to all."""
         for worker in self._living:
-            worker.send(signal)
+            worker.send(number)
 
-    async def roll(self, count: int | None = None) -> None:
-        """Replace one after the other, each when its successor is ready; from now on ``count``.
+    async def roll(self, count: int | None = None, grace: float | None = None) -> None:
+        """Replace all workers by new ones, of which there are ``count`` from now on.
 
-        Raises `WorkerFailed` if a successor can't start; its predecessor and those behind it go
-        on then.
+        One after the other is started. When the last is ready, those before retire; who has not
+        ended ``grace`` s later is killed. Raises `WorkerFailed` if one can't start; everything is
+        as before then. Does nothing if it is at it already, or about to `stop`.
         """
         if self._rolling or self._stopping:
             return
         self._rolling = True
+        before, leaving = self._places, self._coming
         try:
-            for place in self._resized(count or len(self._places)):
-                before = place.worker
-                worker = self._spawn(place, in_charge=False)
-                try:
-                    await self._in_time(worker)
-                except WorkerFailed:
-                    worker.is_leaving = True
-                    raise
-                place.worker, place.failures = worker, 0
-                if before is not None:
-                    before.retire()
+            for number in range(1, (count or len(before)) + 1):
+                place = _Place(number)
+                self._coming.append(place)
+                await self._spawn(place).ready
+                if self._stopping:  # which has told everybody that there was
+                    return
+            self._places, leaving = self._coming, before
         finally:
-            self._rolling = False
+            self._coming, self._rolling = [], False
+            for place in leaving:
+                self._retire(place, grace)
 
-    def _resized(self, count: int) -> list[_Place]:
-        places = self._places[:count]
-        for place in self._places[count:]:
-            self._forget_retry(place)
-            if place.worker is not None:
-                place.worker.retire()
-        places += [_Place(number) for number in range(len(places) + 1, count + 1)]
-        self._places = places
-        return places
-
-    async def _in_time(self, worker: Worker) -> None:
-        late = self._reactor.callLater(PATIENCE, worker.send, "KILL")
-        try:
-            await worker.ready
-        finally:
-            if late.active():
-                late.cancel()
+    def _retire(self, place: _Place, grace: float | None) -> None:
+        """Have nobody take ``place`` any more."""
+        self._forget_retry(place)
+        worker = place.worker
+        if worker is None or worker.has_ended or self._stopping:
+            return
+        worker.retire()
+        if grace is not None:
+            late = self._reactor.callLater(grace, worker.send, signal.SIGKILL)
+            _ = worker.gone().addCallback(lambda gone: _cancel(late))
 
     async def stop(self, grace: float) -> None:
         """Tell all to end, and wait until they have; those left after ``grace`` s are killed."""
         self._stopping = True
-        for place in self._places:
+        for place in [*self._places, *self._coming]:
             self._forget_retry(place)
         for worker in self._living:
             worker.is_leaving = True
-        self.send("TERM")
-        late = self._reactor.callLater(grace, self.send, "KILL")
+        self.send(signal.SIGTERM)
+        late = self._reactor.callLater(grace, self.send, signal.SIGKILL)
         while self._living:
             await next(iter(self._living)).gone()
-        if late.active():
-            late.cancel()
+        _cancel(late)
 
     def _forget_retry(self, place: _Place) -> None:
         if place.retry is not None:
             place.retry.cancel()
             place.retry = None
 
-    def _spawn(self, place: _Place, *, in_charge: bool = True) -> Worker:
+    def _spawn(self, place: _Place) -> Worker:
         recipe = self._recipe()
         worker = Worker(place.number, self._reactor, recipe.orders)
-        inherited = {FIRST + n: fd for n, fd in enumerate(recipe.descriptors)}
-        self._reactor.spawnProcess(
-            worker,
-            recipe.command[0],
-            [*recipe.command, str(place.number)],
-            env=dict(recipe.variables),
-            path=recipe.directory,
-            childFDs={0: "w", 1: 1, 2: "r", READY: "r", **inherited},
-        )
-        worker.transport.write(json.dumps(recipe.orders).encode() + b"\n")
+        place.worker = worker
         self._living.add(worker)
-        if in_charge:
-            place.worker = worker
         _ = worker.gone().addCallback(lambda gone: self._ended(worker, place))
+        late = self._reactor.callLater(PATIENCE, worker.send, signal.SIGKILL)
+
+        def settled(result: Any) -> Any:
+            _cancel(late)
+            place.is_proven |= worker.is_ready
+            return result
+
+        _ = worker.ready.addBoth(settled)
+        try:
+            self._fork(worker, recipe)
+        except OSError as error:  # no processes, memory or descriptors are left
+            worker.processEnded(Failure(error))
         return worker
+
+    def _fork(self, worker: Worker, recipe: Recipe) -> None:
+        inherited = {FIRST + n: fd for n, fd in enumerate(recipe.descriptors)}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        try:
+            self._reactor.spawnProcess(
+                worker,
+                recipe.command[0],
+                [*recipe.command, str(worker.number)],
+                env=dict(recipe.variables),
+                path=recipe.directory,
+                childFDs={0: "w", 1: 1, 2: "r", READY: "r", **inherited},
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        worker.transport.write(json.dumps(recipe.orders).encode() + b"\n")
 
     def _ended(self, worker: Worker, place: _Place) -> None:
         self._living.discard(worker)
-        self.on_end(worker)
-        if worker is place.worker and not worker.is_leaving and not self._stopping:
+        if place.is_proven and not worker.is_leaving and not self._stopping:
             self._replace_later(place, worker)
+        self.on_end(worker)
 
     def _replace_later(self, place: _Place, worker: Worker) -> None:
         place.worker = None
@@ -280,7 +305,7 @@ class Workers:
         _log.error(
             "worker {number} has ended ({how}); it is replaced in {seconds} s",
             number=worker.number,
-            how="killed by a signal" if worker.status is None else f"status {worker.status}",
+            how=worker.how,
             seconds=seconds,
         )
         self.restarts += 1
@@ -290,6 +315,11 @@ class Workers:
         place.retry = None
         if not self._stopping:
             _ = self._spawn(place).ready.addErrback(self._note_failure)
+
+
+def _cancel(call: IDelayedCall) -> None:
+    if call.active():
+        call.cancel()
 
 
 def descriptors_of(ports: Sequence[Any]) -> list[int]:

@@ -1,0 +1,137 @@
+"""What is a case: which octets go out, and which answers to them does the RFC allow?
+
+A case accepts a set of outcomes, because the RFCs often leave a choice: a malformed Range may get
+200, 400 or 416. What tinyhttp chooses is written in the tests of tinyhttp, and must be one of them.
+"""
+
+import re
+from dataclasses import dataclass
+
+__all__ = [
+    "AWAIT",
+    "LEVELS",
+    "MAY",
+    "MUST",
+    "NOTHING",
+    "SECURITY",
+    "SHOULD",
+    "Await",
+    "Case",
+    "Level",
+    "Outcome",
+    "Pause",
+    "Target",
+    "Value",
+    "fill_in",
+]
+
+Level = str
+MUST: Level = "MUST"
+SHOULD: Level = "SHOULD"
+SECURITY: Level = "SECURITY"
+"""No clause forbids it in so many words, or one does; and somebody was attacked this way."""
+MAY: Level = "MAY"
+"""For information: what a server chooses. Nothing of it is a failure."""
+LEVELS = (MUST, SECURITY, SHOULD, MAY)
+
+NOTHING = 0
+"""In the place of a status: the connection was closed without a response."""
+
+Value = str | re.Pattern[str] | None
+"""What a field must be: this, or one that matches as a whole; ``None``: it must not be there."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing is sent for so long, so that what came before arrives by itself."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Await:
+    """Nothing more is sent until something is received, or for so long."""
+
+    seconds: float = 1.0
+
+
+AWAIT = Await()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One answer that is right."""
+
+    statuses: frozenset[int]
+    """Any of these; `NOTHING` may be among them."""
+    fields: tuple[tuple[str, Value], ...] = ()
+    body: bytes | None = None
+    """All of the body, to the octet."""
+    holds: bytes | None = None
+    """What the body must contain."""
+    lacks: bytes | None = None
+    """What the response must not contain, head and body."""
+    closes: bool | None = None
+    """Whether the connection must be closed behind it, or must stay open; ``None``: either."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What differs from server to server in otherwise equal requests."""
+
+    host: str = "localhost"
+    """For the Host field."""
+    prefix: str = ""
+    """The path in front of every target, without a slash at its end."""
+    etag: str | None = None
+    """The strong entity tag that the server gave for ``/a.txt``."""
+    date: str | None = None
+    """The Last-Modified that the server gave for ``/a.txt``."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, right or wrong, and every answer to it that is right."""
+
+    id: str
+    title: str
+    clause: str
+    """RFC and section ("9110 14.2"), or the class of an attack."""
+    level: Level
+    octets: tuple[bytes | Pause | Await, ...]
+    """In the order of sending, with ``{{host}}`` and the like where a `Target` is put in."""
+    accept: tuple[Outcome, ...]
+    """Any of these for the first response."""
+    also: tuple[Outcome, ...] = ()
+    """One for each response behind the first, where several requests are sent."""
+    bodiless: frozenset[int] = frozenset()
+    """Which of the responses are to HEAD, counted from 0."""
+    kit: bool = True
+    """Whether the files of the kit have to be there."""
+    at_root: bool = False
+    """Whether it can't be run beneath a path."""
+    note: str = ""
+    """What is open to choice, and how."""
+    group: str = ""
+    """Put in by `tinyhttp.conform.cases`."""
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def request(self) -> bytes:
+        """Everything that is sent, in one piece."""
+        return b"".join(part for part in self.octets if isinstance(part, bytes))
+
+    def needs(self, name: str) -> bool:
+        """Return whether ``name`` ("etag", "date") of a `Target` occurs in it."""
+        return b"{{%s}}" % name.encode() in self.request
+
+
+def fill_in(octets: bytes, target: Target) -> bytes:
+    """Return ``octets`` with what ``target`` says in the places that are kept for it."""
+    for name in ("host", "prefix", "etag", "date"):
+        place = b"{{%s}}" % name.encode()
+        if place in octets:
+            octets = octets.replace(place, (getattr(target, name) or "").encode("latin-1"))
+    return octets

@@ -1,4 +1,4 @@
-"""Which files do the cases ask for?
+"""The files that the cases ask for.
 
 Always the same: content, times and forms don't depend on the machine, the day or a library, so
 that a result can be repeated anywhere.
@@ -10,8 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
-    *("A_TXT", "EMPTY_DIRECTORY", "HOME", "KIT_DATE", "KIT_TIME", "MARKER", "MARKER_NAME"),
-    *("PAGE", "PAGE_BR", "PAGE_GZ", "PLACE", "SECRET", "files", "write_kit"),
+    "A_TXT",
+    "EMPTY_DIRECTORY",
+    "HOME",
+    "KIT_DATE",
+    "KIT_TIME",
+    "MARKER",
+    "MARKER_NAME",
+    "PAGE",
+    "PAGE_BR",
+    "PAGE_GZ",
+    "PLACE",
+    "SECRET",
+    "files",
+    "write_kit",
 ]
 
 KIT_TIME = 1_789_913_600

@@ -1,4 +1,4 @@
-"""What is a case: which octets go out, and which answers to them does the RFC allow?
+"""What a case is: octets that go out, and the answers to them that the RFCs allow.
 
 A case accepts a set of outcomes, because the RFCs often leave a choice: a malformed Range may get
 200, 400 or 416. What tinyhttp chooses is written in the tests of tinyhttp, and must be one of them.
@@ -23,6 +23,7 @@ __all__ = [
     "Target",
     "Value",
     "fill_in",
+    "fill_in_value",
 ]
 
 Level = str
@@ -84,7 +85,9 @@ class Target:
     prefix: str = ""
     """The path in front of every target, without a slash at its end."""
     etag: str | None = None
-    """The strong entity tag that the server gave for ``/a.txt``."""
+    """The entity tag that the server gave for ``/a.txt``, without a ``W/`` in front."""
+    strong: str | None = None
+    """The same, if there was no ``W/`` in front."""
     date: str | None = None
     """The Last-Modified that the server gave for ``/a.txt``."""
 
@@ -124,14 +127,29 @@ class Case:
         return b"".join(part for part in self.octets if isinstance(part, bytes))
 
     def needs(self, name: str) -> bool:
-        """Return whether ``name`` ("etag", "date") of a `Target` occurs in it."""
+        """Return whether ``name`` of a `Target` ("etag", "strong", "date") occurs in it."""
         return b"{{%s}}" % name.encode() in self.request
+
+
+NAMES = ("host", "prefix", "etag", "strong", "date")
 
 
 def fill_in(octets: bytes, target: Target) -> bytes:
     """Return ``octets`` with what ``target`` says in the places that are kept for it."""
-    for name in ("host", "prefix", "etag", "date"):
+    for name in NAMES:
         place = b"{{%s}}" % name.encode()
         if place in octets:
             octets = octets.replace(place, (getattr(target, name) or "").encode("latin-1"))
     return octets
+
+
+def fill_in_value(value: Value, target: Target) -> Value:
+    """Return what a field must be, with what ``target`` says in it."""
+    if isinstance(value, str):
+        return fill_in(value.encode("latin-1"), target).decode("latin-1")
+    if value is None or "{{" not in value.pattern:
+        return value
+    pattern = value.pattern
+    for name in NAMES:
+        pattern = pattern.replace("{{%s}}" % name, re.escape(getattr(target, name) or ""))
+    return re.compile(pattern, value.flags)

@@ -128,7 +128,7 @@ CASES: tuple[Case, ...] = (
         get("/none", f"If-Modified-Since: {LATER}"),
         outcome(404),
     ),
-    case("im-tag", "If-Match", "9110 13.1.1", get("/a.txt", "If-Match: {{etag}}"), WHOLE),
+    case("im-tag", "If-Match", "9110 13.1.1", get("/a.txt", "If-Match: {{strong}}"), WHOLE),
     case("im-any", "If-Match of any", "9110 13.1.1", get("/a.txt", "If-Match: *"), WHOLE),
     case("im-other", "If-Match of another", "9110 13.1.1", get("/a.txt", 'If-Match: "x"'), FAILED),
     case(
@@ -202,7 +202,7 @@ CASES: tuple[Case, ...] = (
         "304 has the ETag",
         "9110 15.4.5",
         get("/a.txt", "If-None-Match: {{etag}}"),
-        outcome(304, fields={"ETag": "{{etag}}"}),
+        outcome(304, fields={"ETag": re.compile("(W/)?{{etag}}")}),
     ),
     case(
         "both-hold",

@@ -1,0 +1,113 @@
+"""Was it right? What was seen is held against what a case accepts."""
+
+import re
+from dataclasses import dataclass
+
+from .exchange import CLOSED, LOST, OPEN, Seen
+from .kit import SECRET
+from .model import NOTHING, Case, Outcome, Target, Value, fill_in_value
+from .reading import Response
+
+__all__ = ["FAILED", "PASSED", "SKIPPED", "Result", "judge"]
+
+PASSED = "passed"
+FAILED = "failed"
+SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What has become of a case."""
+
+    case: Case
+    verdict: str
+    reason: str = ""
+    """Why it failed or was skipped."""
+    seen: Seen | None = None
+
+
+def judge(case: Case, seen: Seen, target: Target) -> Result:
+    """Return the result of ``case``."""
+    if SECRET in seen.received:
+        return Result(case, FAILED, "sends what lies outside of what is served", seen)
+    if len(seen.responses) <= len(case.also) and _gives_up(seen):
+        return Result(case, SKIPPED, "the server ends the connection behind a response", seen)
+    reasons = [_differs(outcome, seen, target) for outcome in case.accept]
+    if all(reasons):
+        return Result(case, FAILED, min(reasons, key=_rank), seen)
+    reason = _differs_later(case, seen, target) or _against_all(case, seen)
+    return Result(case, FAILED if reason else PASSED, reason, seen)
+
+
+def _gives_up(seen: Seen) -> bool:
+    """Tell whether a server ended a connection on which more was asked, and said so."""
+    return bool(seen.responses) and seen.after == CLOSED and seen.responses[-1].ends_connection
+
+
+def _rank(reason: str) -> bool:
+    """The outcome that comes nearest is the one to name: not that with another status."""
+    return reason.startswith("status")
+
+
+def _differs(outcome: Outcome, seen: Seen, target: Target) -> str:
+    """Return in what the first response is not ``outcome``; nothing if it is."""
+    if not seen.responses:
+        if seen.problem:
+            return seen.problem
+        return "" if NOTHING in outcome.statuses else "closed without a response"
+    reason = _differs_in_response(outcome, seen.responses[0], target)
+    if reason:
+        return reason
+    if outcome.lacks is not None and outcome.lacks in seen.received:
+        return f"holds {outcome.lacks[:40]!r}"
+    if outcome.closes is True and seen.after != CLOSED:
+        return "the connection stays open"
+    if outcome.closes is False and seen.after == CLOSED:
+        return "the connection is closed"
+    return ""
+
+
+def _differs_in_response(outcome: Outcome, response: Response, target: Target) -> str:
+    if response.status not in outcome.statuses:
+        return f"status {response.status}"
+    for name, wanted in outcome.fields:
+        value = response.get(name)
+        if not _matches(value, fill_in_value(wanted, target)):
+            return f"{name}: {value}" if value is not None else f"no {name}"
+    if outcome.body is not None and response.body != outcome.body:
+        return f"another body, of {len(response.body)} octets"
+    if outcome.holds is not None and outcome.holds not in response.body:
+        return f"without {outcome.holds[:40]!r}"
+    return ""
+
+
+def _matches(value: str | None, wanted: Value) -> bool:
+    if value is None or wanted is None:
+        return value is wanted
+    if isinstance(wanted, re.Pattern):
+        return wanted.fullmatch(value) is not None
+    return value == wanted
+
+
+def _differs_later(case: Case, seen: Seen, target: Target) -> str:
+    for number, outcome in enumerate(case.also, 2):
+        if len(seen.responses) < number:
+            return seen.problem or f"closed before response {number}"
+        reason = _differs_in_response(outcome, seen.responses[number - 1], target)
+        if reason:
+            return f"response {number}: {reason}"
+    return ""
+
+
+def _against_all(case: Case, seen: Seen) -> str:
+    """Return what would be wrong whatever was asked."""
+    if seen.after == LOST:
+        return seen.problem
+    for response in seen.responses:
+        if response.interim and b"HTTP/1.0\r\n" in seen.sent:
+            return "an interim response to HTTP/1.0"
+        if response.status == 204 and response.get("Content-Length") is not None:
+            return "204 with Content-Length"
+    if seen.after == OPEN and any(response.ends_connection for response in seen.responses):
+        return "says that it closes, and does not"
+    return ""

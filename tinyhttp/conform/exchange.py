@@ -1,4 +1,4 @@
-"""What happens if a case is sent? One connection; and behind it, who is still there?
+"""What comes back if a case is sent, on one connection, and whether it can be used further.
 
 Whether a connection stays open, and whether both sides agree where the next request begins, is
 found out by asking for something known: the right answer means both. No answer, or that to another

@@ -151,5 +151,5 @@ def fill_in_value(value: Value, target: Target) -> Value:
         return value
     pattern = value.pattern
     for name in NAMES:
-        pattern = pattern.replace("{{%s}}" % name, re.escape(getattr(target, name) or ""))
+        pattern = pattern.replace("{{" + name + "}}", re.escape(getattr(target, name) or ""))
     return re.compile(pattern, value.flags)

@@ -1,4 +1,4 @@
-"""Where is the server, and may it be tested?
+"""Where the server is, and whether it may be tested.
 
 Nobody is to be sent malformed requests who has not asked for them: without a word only addresses
 of this machine are taken. The addresses are looked up once, and every connection goes to one that

@@ -36,10 +36,9 @@ CASES: tuple[Case, ...] = (
             a_range(value),
             part(span, body),
             WHOLE,
-            *others,
             note=IGNORED,
         )
-        for name, title, value, span, body, *others in (
+        for name, title, value, span, body in (
             ("first-octet", "first octet", "bytes=0-0", "0-0", b"a"),
             ("middle", "Range bytes=5-9", "bytes=5-9", "5-9", b"fghij"),
             ("open", "Range bytes=29-", "bytes=29-", "29-30", b"34"),

@@ -17,7 +17,10 @@ from .servers import Server
 __all__ = ["CONTESTANTS"]
 
 _NGINX = "gzip_static on; gzip_vary on; index index.html;"
-_LIGHTTPD = 'index-file.names = ( "index.html" )\n'
+_LIGHTTPD = """
+index-file.names = ( "index.html" )
+mimetype.assign += ( ".txt" => "text/plain", "" => "application/octet-stream" )
+"""
 _CADDY = """
 {{
     admin off
@@ -60,6 +63,14 @@ def _caddy(job: Job) -> Command:
     file = job.work / "Caddyfile"
     file.write_text(_CADDY.format(port=job.port, root=job.root))
     return _program(job, "caddy", "run", "--adapter", "caddyfile", "--config", str(file))
+
+
+def _serve(job: Job) -> Command:
+    """Return its command, with the redirects switched off that take .html from names."""
+    file = job.work / "serve.json"
+    file.write_text('{"cleanUrls": false}')
+    where = ["-l", "tcp://127.0.0.1:{port}", "--config", str(file), "{root}"]
+    return _program(job, "serve", "--no-port-switching", *where)
 
 
 def _program(job: Job, name: str, *options: str) -> Command:
@@ -109,7 +120,7 @@ CONTESTANTS = (
     _measured("aiohttp"),
     replace(_measured("starlette"), command=_starlette),
     _measured("http.server"),
-    _other("serve", "--version", "--no-port-switching", "-l", "tcp://127.0.0.1:{port}", "{root}"),
+    Server("serve", _finder("serve", "--version"), _serve),
     _other("http-server", "--version", "{root}", "-a", "127.0.0.1", "-p", "{port}", "-g", "-b"),
 )
 """In the order in which they are shown."""

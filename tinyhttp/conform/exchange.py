@@ -14,10 +14,12 @@ from .place import Place
 from .reading import Closed, Garbled, Link, Response, TooLate
 from .writing import get
 
-__all__ = ["CLOSED", "LOST", "OPEN", "Seen", "exchange", "fetch"]
+__all__ = ["CLOSED", "LOST", "OPEN", "WAITS", "Seen", "exchange", "fetch"]
 
 OPEN = "open"
 CLOSED = "closed"
+WAITS = "waits"
+"""Nothing came in time: more of the request is waited for, or nobody cares."""
 LOST = "lost"
 """Neither: what came next was no answer to what was asked next."""
 
@@ -62,7 +64,7 @@ def exchange(place: Place, case: Case, target: Target, timeout: float, *, kit: b
     except Garbled as error:
         after, problem = LOST, str(error)
     except TooLate:
-        after, problem = LOST, f"no response within {timeout:g} s"
+        after, problem = WAITS, f"no response within {timeout:g} s"
     finally:
         link.close()
     return Seen(sent, tuple(responses), after, problem, link.received)
@@ -79,7 +81,7 @@ def _what_follows(
     except Closed:
         return CLOSED, ""
     except TooLate:
-        return LOST, "the next request on the connection is not answered"
+        return WAITS, "the next request on the connection is not answered"
     except Garbled as error:
         return LOST, f"behind the response: {error}"
     if kit and (response.status, response.body) != (200, MARKER):

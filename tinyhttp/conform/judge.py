@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .exchange import CLOSED, LOST, OPEN, Seen
+from .exchange import CLOSED, LOST, OPEN, WAITS, Seen
 from .kit import SECRET
 from .model import NOTHING, Case, Outcome, Target, Value, fill_in_value
 from .reading import Response
@@ -51,16 +51,18 @@ def _rank(reason: str) -> bool:
 
 def _differs(outcome: Outcome, seen: Seen, target: Target) -> str:
     """Return in what the first response is not ``outcome``; nothing if it is."""
+    if seen.after == WAITS and not outcome.waits:
+        return seen.problem
     if not seen.responses:
+        if seen.after == WAITS:
+            return ""
         if seen.problem:
             return seen.problem
         return "" if NOTHING in outcome.statuses else "closed without a response"
     reason = _differs_in_response(outcome, seen.responses[0], target)
     if reason:
         return reason
-    if outcome.lacks is not None and outcome.lacks in seen.received:
-        return f"holds {outcome.lacks[:40]!r}"
-    if outcome.closes is True and seen.after != CLOSED:
+    if outcome.closes is True and seen.after not in (CLOSED, WAITS):
         return "the connection stays open"
     if outcome.closes is False and seen.after == CLOSED:
         return "the connection is closed"
@@ -78,7 +80,17 @@ def _differs_in_response(outcome: Outcome, response: Response, target: Target) -
         return f"another body, of {len(response.body)} octets"
     if outcome.holds is not None and outcome.holds not in response.body:
         return f"without {outcome.holds[:40]!r}"
+    if outcome.lacks is not None and outcome.lacks in response.body:
+        return f"holds {outcome.lacks[:40]!r}"
+    if outcome.escapes is not None and outcome.escapes in response.body and _is_markup(response):
+        return f"holds {outcome.escapes[:40]!r} as markup"
     return ""
+
+
+def _is_markup(response: Response) -> bool:
+    """Tell whether a browser may take the body for HTML."""
+    type_ = (response.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return not type_ or type_.endswith(("html", "xml", "svg+xml"))
 
 
 def _matches(value: str | None, wanted: Value) -> bool:

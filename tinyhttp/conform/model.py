@@ -15,6 +15,7 @@ __all__ = [
     "NOTHING",
     "SECURITY",
     "SHOULD",
+    "SIMPLE",
     "Await",
     "Case",
     "Level",
@@ -37,6 +38,9 @@ LEVELS = (MUST, SECURITY, SHOULD, MAY)
 
 NOTHING = 0
 """In the place of a status: the connection was closed without a response."""
+
+SIMPLE = 9
+"""In the place of a status: what came is not of HTTP/1, as from a server that knows HTTP/0.9."""
 
 Value = str | re.Pattern[str] | None
 """What a field must be: this, or one that matches as a whole; ``None``: it must not be there."""
@@ -71,9 +75,13 @@ class Outcome:
     holds: bytes | None = None
     """What the body must contain."""
     lacks: bytes | None = None
-    """What the response must not contain, head and body."""
+    """What the body must not contain."""
+    escapes: bytes | None = None
+    """What must not stand in a body that a browser takes for HTML."""
     closes: bool | None = None
     """Whether the connection must be closed behind it, or must stay open; ``None``: either."""
+    waits: bool = False
+    """Whether more may be waited for, before the response or behind it: a size was announced."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,8 @@ class Case:
     """One for each response behind the first, where several requests are sent."""
     bodiless: frozenset[int] = frozenset()
     """Which of the responses are to HEAD, counted from 0."""
+    requires: frozenset[str] = frozenset()
+    """Names of a `Target` that the server must have given, beside those that are put in."""
     kit: bool = True
     """Whether the files of the kit have to be there."""
     at_root: bool = False
@@ -127,8 +137,8 @@ class Case:
         return b"".join(part for part in self.octets if isinstance(part, bytes))
 
     def needs(self, name: str) -> bool:
-        """Return whether ``name`` of a `Target` ("etag", "strong", "date") occurs in it."""
-        return b"{{%s}}" % name.encode() in self.request
+        """Return whether ``name`` of a `Target` ("etag", "strong", "date") matters to it."""
+        return name in self.requires or b"{{%s}}" % name.encode() in self.request
 
 
 NAMES = ("host", "prefix", "etag", "strong", "date")

@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .model import SIMPLE
+
 __all__ = ["Closed", "Garbled", "Link", "Response", "TooLate"]
 
 MOST_OF_A_HEAD = 64 * 1024
@@ -112,7 +114,7 @@ class Link:
         interim: list[int] = []
         while True:
             minor, status, fields = self._head(until)
-            if status >= 200:
+            if status >= 200 or status == SIMPLE:
                 break
             if status == 101:
                 raise Garbled("101, and nobody has asked for another protocol")
@@ -132,8 +134,10 @@ class Link:
             try:
                 self._more(until)
             except Closed:
+                if self._buffer.startswith(b"HTTP/"):
+                    raise Garbled("half a head") from None
                 if self._buffer:
-                    raise Garbled("half a head, or none of HTTP/1") from None
+                    return 0, SIMPLE, ()
                 raise
         lines, self._buffer = self._buffer[:end].split(b"\r\n"), self._buffer[end + 4 :]
         status = _STATUS_LINE.fullmatch(lines[0])

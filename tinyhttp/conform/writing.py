@@ -2,9 +2,22 @@
 
 from .model import MUST, NOTHING, Await, Case, Level, Outcome, Pause, Value
 
-__all__ = ["OK", "REFUSED", "case", "chunked", "get", "head", "outcome", "reads", "refused"]
+__all__ = [
+    "CLOSED",
+    "OK",
+    "REFUSED",
+    "case",
+    "chunked",
+    "get",
+    "head",
+    "outcome",
+    "reads",
+    "refused",
+]
 
 OK = frozenset({200})
+CLOSED = Outcome(frozenset({*range(200, 500), 501, 505, NOTHING}), closes=True)
+"""Whatever is answered, the connection ends: what is in doubt behind it does no harm."""
 REFUSED = frozenset({*range(400, 500), 501, 505, NOTHING})
 """Any error that blames the client, or what is not implemented, or no word at all."""
 
@@ -41,6 +54,7 @@ def case(
     also: tuple[Outcome, ...] = (),
     bodiless: frozenset[int] | None = None,
     kit: bool = True,
+    requires: frozenset[str] = frozenset(),
     at_root: bool = False,
     note: str = "",
 ) -> Case:
@@ -50,7 +64,18 @@ def case(
         first = next(part for part in parts if isinstance(part, bytes))
         bodiless = frozenset({0} if first.startswith(b"HEAD ") else ())
     return Case(
-        id_, title, clause, level, parts, accept, also, bodiless, kit, at_root=at_root, note=note
+        id_,
+        title,
+        clause,
+        level,
+        parts,
+        accept,
+        also=also,
+        bodiless=bodiless,
+        requires=requires,
+        kit=kit,
+        at_root=at_root,
+        note=note,
     )
 
 
@@ -60,11 +85,15 @@ def outcome(
     body: bytes | None = None,
     holds: bytes | None = None,
     lacks: bytes | None = None,
+    escapes: bytes | None = None,
     closes: bool | None = None,
+    waits: bool = False,
 ) -> Outcome:
     """Return an outcome with any of ``statuses``."""
     pairs = tuple((fields or {}).items())
-    return Outcome(frozenset(statuses), pairs, body, holds, lacks, closes)
+    return Outcome(
+        frozenset(statuses), pairs, body, holds, lacks, escapes, closes=closes, waits=waits
+    )
 
 
 def reads(body: bytes, closes: bool | None = None, **fields: Value) -> Outcome:
@@ -73,6 +102,6 @@ def reads(body: bytes, closes: bool | None = None, **fields: Value) -> Outcome:
     return outcome(200, body=body, closes=closes, fields=named)
 
 
-def refused(closes: bool | None = None) -> Outcome:
+def refused(closes: bool | None = None, *, waits: bool = False) -> Outcome:
     """Return the outcome of being refused, with or without a word."""
-    return Outcome(REFUSED, closes=closes)
+    return Outcome(REFUSED, closes=closes, waits=waits)

@@ -18,7 +18,7 @@ CASES: tuple[Case, ...] = (
         "9112 2.2",
         b"\r\n" + get("/a.txt"),
         reads(A_TXT),
-        level=MAY,
+        level=SHOULD,
     ),
     case(
         "two-empty-lines-first",

@@ -54,7 +54,7 @@ CASES: tuple[Case, ...] = (
         "100-fields",
         "100 fields",
         "6585 5",
-        get("/a.txt", *["x: y"] * 98),
+        get("/a.txt", *["x: y"] * 99),
         reads(A_TXT),
         outcome(*TOO_LONG),
         level=MAY,

@@ -12,6 +12,7 @@ from importlib import import_module
 __all__ = ["COMMANDS", "listing", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "conform": ("conform", "hold a server against HTTP/1.1: right and wrong requests"),
     "import": ("import_", "turn the configuration of another server into one for this"),
 }
 """Name on the command line: the module here, and what it does in one line."""

@@ -1,4 +1,4 @@
-"""``tinyhttp conform URL``: does a server keep to HTTP/1.1?
+"""``tinyhttp conform URL``: whether a server keeps to HTTP/1.1.
 
 Above the floors. What is sent and what is right is in `tinyhttp.conform`; here is the command line.
 """

@@ -49,10 +49,8 @@ def failures(results: Iterable[Result], *levels: str) -> list[Result]:
 
 def full(results: Sequence[Result], *, all_of_them: bool = False) -> str:
     """Return the report for people: a table of the groups, and what failed."""
-    parts = [_table(results)]
-    for result in results:
-        if result.verdict == FAILED and (all_of_them or result.case.level != MAY):
-            parts.append(_failure(result))
+    shown = [r for r in results if r.verdict == FAILED and (all_of_them or r.case.level != MAY)]
+    parts = [_table(results), *map(_failure, shown)]
     skipped = [result for result in results if result.verdict == SKIPPED]
     if skipped:
         parts.append(_skips(skipped))

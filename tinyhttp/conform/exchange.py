@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from .kit import MARKER, MARKER_NAME
-from .model import Await, Case, Pause, Target, fill_in
+from .model import Await, Case, Pause, Target, fill_in, status_in_words
 from .place import Place
 from .reading import Closed, Garbled, Link, Response, TooLate
 from .writing import get
@@ -85,7 +85,8 @@ def _what_follows(
     except Garbled as error:
         return LOST, f"behind the response: {error}"
     if kit and (response.status, response.body) != (200, MARKER):
-        return LOST, f"the next request on the connection is answered with {response.status}"
+        what = status_in_words(response.status)
+        return LOST, f"the next request on the connection is answered with {what}"
     return OPEN, ""
 
 

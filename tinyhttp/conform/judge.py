@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .exchange import CLOSED, LOST, OPEN, WAITS, Seen
 from .kit import SECRET
-from .model import NOTHING, Case, Outcome, Target, Value, fill_in_value
+from .model import NOTHING, Case, Outcome, Target, Value, fill_in_value, status_in_words
 from .reading import Response
 
 __all__ = ["FAILED", "PASSED", "SKIPPED", "Result", "judge"]
@@ -33,8 +33,8 @@ def judge(case: Case, seen: Seen, target: Target) -> Result:
     if len(seen.responses) <= len(case.also) and _gives_up(seen):
         return Result(case, SKIPPED, "the server ends the connection behind a response", seen)
     reasons = [_differs(outcome, seen, target) for outcome in case.accept]
-    if all(reasons):
-        return Result(case, FAILED, min(reasons, key=_rank), seen)
+    if all(reason for _, reason in reasons):
+        return Result(case, FAILED, max(reasons)[1], seen)
     reason = _differs_later(case, seen, target) or _against_all(case, seen)
     return Result(case, FAILED if reason else PASSED, reason, seen)
 
@@ -44,45 +44,41 @@ def _gives_up(seen: Seen) -> bool:
     return bool(seen.responses) and seen.after == CLOSED and seen.responses[-1].ends_connection
 
 
-def _rank(reason: str) -> bool:
-    """The outcome that comes nearest is the one to name: not that with another status."""
-    return reason.startswith("status")
+def _differs(outcome: Outcome, seen: Seen, target: Target) -> tuple[int, str]:
+    """Return in what the first response is not ``outcome``, nothing if it is; and how far it came.
 
-
-def _differs(outcome: Outcome, seen: Seen, target: Target) -> str:
-    """Return in what the first response is not ``outcome``; nothing if it is."""
+    The outcome that comes nearest is the one to name.
+    """
     if seen.after == WAITS and not outcome.waits:
-        return seen.problem
+        return 0, seen.problem
     if not seen.responses:
-        if seen.after == WAITS:
-            return ""
-        if seen.problem:
-            return seen.problem
-        return "" if NOTHING in outcome.statuses else "closed without a response"
-    reason = _differs_in_response(outcome, seen.responses[0], target)
-    if reason:
-        return reason
-    if outcome.closes is True and seen.after not in (CLOSED, WAITS):
-        return "the connection stays open"
-    if outcome.closes is False and seen.after == CLOSED:
-        return "the connection is closed"
-    return ""
+        silent = seen.after == WAITS or (NOTHING in outcome.statuses and not seen.problem)
+        return 0, "" if silent else seen.problem or "closed without a response"
+    depth, reason = _differs_in_response(outcome, seen.responses[0], target)
+    if not reason and outcome.closes is True and seen.after not in (CLOSED, WAITS):
+        return depth, seen.problem or "the connection stays open"
+    if not reason and outcome.closes is False and seen.after == CLOSED:
+        return depth, "the connection is closed"
+    return depth, reason
 
 
-def _differs_in_response(outcome: Outcome, response: Response, target: Target) -> str:
+def _differs_in_response(outcome: Outcome, response: Response, target: Target) -> tuple[int, str]:
     if response.status not in outcome.statuses:
-        return f"status {response.status}"
-    for name, wanted in outcome.fields:
+        return 0, status_in_words(response.status)
+    for depth, (name, wanted) in enumerate(outcome.fields, 1):
         value = response.get(name)
         if not _matches(value, fill_in_value(wanted, target)):
-            return f"{name}: {value}" if value is not None else f"no {name}"
-    if outcome.body is not None and response.body != outcome.body:
-        return f"another body, of {len(response.body)} octets"
-    if outcome.holds is not None and outcome.holds not in response.body:
-        return f"without {outcome.holds[:40]!r}"
-    if outcome.lacks is not None and outcome.lacks in response.body:
+            return depth, f"{name}: {value}" if value is not None else f"no {name}"
+    return len(outcome.fields) + 1, _differs_in_body(outcome, response)
+
+
+def _differs_in_body(outcome: Outcome, response: Response) -> str:
+    body = response.body
+    if outcome.body is not None and body != outcome.body:
+        return f"another body, of {len(body)} octets"
+    if outcome.lacks is not None and outcome.lacks in body:
         return f"holds {outcome.lacks[:40]!r}"
-    if outcome.escapes is not None and outcome.escapes in response.body and _is_markup(response):
+    if outcome.escapes is not None and outcome.escapes in body and _is_markup(response):
         return f"holds {outcome.escapes[:40]!r} as markup"
     return ""
 
@@ -105,7 +101,7 @@ def _differs_later(case: Case, seen: Seen, target: Target) -> str:
     for number, outcome in enumerate(case.also, 2):
         if len(seen.responses) < number:
             return seen.problem or f"closed before response {number}"
-        reason = _differs_in_response(outcome, seen.responses[number - 1], target)
+        _, reason = _differs_in_response(outcome, seen.responses[number - 1], target)
         if reason:
             return f"response {number}: {reason}"
     return ""

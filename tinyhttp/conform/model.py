@@ -25,6 +25,7 @@ __all__ = [
     "Value",
     "fill_in",
     "fill_in_value",
+    "status_in_words",
 ]
 
 Level = str
@@ -72,8 +73,6 @@ class Outcome:
     fields: tuple[tuple[str, Value], ...] = ()
     body: bytes | None = None
     """All of the body, to the octet."""
-    holds: bytes | None = None
-    """What the body must contain."""
     lacks: bytes | None = None
     """What the body must not contain."""
     escapes: bytes | None = None
@@ -142,6 +141,13 @@ class Case:
 
 
 NAMES = ("host", "prefix", "etag", "strong", "date")
+
+
+def status_in_words(status: int) -> str:
+    """Return how a status is called, those among them that are none."""
+    if status == SIMPLE:
+        return "a response that is not of HTTP/1"
+    return "no response" if status == NOTHING else f"status {status}"
 
 
 def fill_in(octets: bytes, target: Target) -> bytes:

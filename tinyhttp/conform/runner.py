@@ -49,24 +49,34 @@ def learn(place: Place, timeout: float) -> Subject:
     """Return what has to be known before; raises `Unfit` if nobody speaks HTTP there."""
     try:
         marker = fetch(place, MARKER_NAME, timeout)
-        kit = marker.status == 200 and marker.body == MARKER
-        file = fetch(place, "a.txt", timeout)
     except Closed:
         raise Unfit(f"{place.url}: the connection is closed without a response") from None
     except TooLate:
         raise Unfit(f"{place.url}: no response within {timeout:g} s") from None
     except (OSError, Garbled) as error:
         raise Unfit(f"{place.url}: {error}") from None
-    tag = file.get("ETag") if file.status == 200 else None
+    tag, date = _validators(place, timeout)
     weak = tag is not None and tag.startswith("W/")
     target = Target(
         host=place.authority,
         prefix=place.prefix,
         etag=tag[2:] if tag and weak else tag,
         strong=None if weak else tag,
-        date=file.get("Last-Modified") if file.status == 200 else None,
+        date=date,
     )
+    kit = marker.status == 200 and marker.body == MARKER
     return Subject(place, target, kit, marker.get("Server") or "")
+
+
+def _validators(place: Place, timeout: float) -> tuple[str | None, str | None]:
+    """Return ETag and Last-Modified of ``/a.txt``; whoever fails at that fails at the cases."""
+    try:
+        file = fetch(place, "a.txt", timeout)
+    except (OSError, Closed, Garbled, TooLate):
+        return None, None
+    if file.status != 200:
+        return None, None
+    return file.get("ETag"), file.get("Last-Modified")
 
 
 def run(

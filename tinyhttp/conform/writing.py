@@ -83,7 +83,6 @@ def outcome(
     *statuses: int,
     fields: dict[str, Value] | None = None,
     body: bytes | None = None,
-    holds: bytes | None = None,
     lacks: bytes | None = None,
     escapes: bytes | None = None,
     closes: bool | None = None,
@@ -91,9 +90,7 @@ def outcome(
 ) -> Outcome:
     """Return an outcome with any of ``statuses``."""
     pairs = tuple((fields or {}).items())
-    return Outcome(
-        frozenset(statuses), pairs, body, holds, lacks, escapes, closes=closes, waits=waits
-    )
+    return Outcome(frozenset(statuses), pairs, body, lacks, escapes, closes=closes, waits=waits)
 
 
 def reads(body: bytes, closes: bool | None = None, **fields: Value) -> Outcome:

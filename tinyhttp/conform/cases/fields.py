@@ -189,7 +189,7 @@ CASES: tuple[Case, ...] = (
         chunked(b"1;" + b"a" * 5000),
         refused(),
         CLOSED,
-        level=SHOULD,
+        level=MAY,
         note="Limits are asked for; how high, is not said.",
     ),
     case(

@@ -46,7 +46,7 @@ def test_other_machines_are_refused(
     monkeypatch: pytest.MonkeyPatch, addresses: list[str], may_test: str | None
 ) -> None:
     resolve_to(monkeypatch, *addresses)
-    with pytest.raises(Unfit, match="--i-may-test server.example"):
+    with pytest.raises(Unfit, match=r"--i-may-test server\.example"):
         find_place("http://server.example/", may_test)
 
 

@@ -28,7 +28,10 @@ def response(status: int, body: bytes, *fields: str, length: bool = True) -> byt
 def right(head: str) -> bytes:
     """Return the answer to a request; one that closes says so."""
     line, _, rest = head.partition("\r\n")
-    method, target, version = line.split(" ")
+    words = line.split(" ")
+    if len(words) != 3:
+        return response(400, b"", CLOSE)
+    method, target, version = words
     fields = rest.lower()
     hosts = len(re.findall(r"(?m)^host:", fields))
     if (hosts != 1 and version != "HTTP/1.0") or re.search(r"(?m)^[^:\r\n]*[ \t]:", fields):

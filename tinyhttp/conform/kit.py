@@ -4,8 +4,8 @@ Always the same: content, times and forms don't depend on the machine, the day o
 that a result can be repeated anywhere.
 """
 
-import base64
 import os
+from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,12 +44,12 @@ PAGE = b"".join(
     b"<p>Line %02d of a page that has precompressed forms beside it.</p>\n" % number
     for number in range(1, 21)
 )
-PAGE_GZ = base64.b64decode(
+PAGE_GZ = b64decode(
     "H4sIAAAAAAACA6XSuxGDMBRE0dxVbAWGxf8ZDRXQhAwPUICl4an/wYkb8CY3PNENpR/Sx9ASeUZEiYuhrrFijY6y25i3"
     "b91twpz3zfE2T5Mh1XNoSn8KP6BTgYsKXFXgpgJ3FXiowFMFXiLAVgXUE6meSPVEqidSPZHqiVRPpHoi1RO7f088ANJH"
     "vVEUBQAA"
 )
-PAGE_BR = base64.b64decode(
+PAGE_BR = b64decode(
     "GxMF6I3UYC02G4HMLdWHxIDMSN1N3Ewy1Q3G5iUNgtkFYIchteZZmOAjPWzAqSU4rP1GZwd4lJzF4A4a/6NvCetTMzhq"
     "MnPsLwZ1UypqGlo6dOnJTzVQUlHT0NKhS09+hgM="
 )

@@ -292,6 +292,7 @@ CASES: tuple[Case, ...] = (
         get("/.well-known/security.txt"),
         outcome(200),
         level=MAY,
+        at_root=True,
     ),
     *(
         case(

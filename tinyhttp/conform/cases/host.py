@@ -42,7 +42,6 @@ CASES: tuple[Case, ...] = (
         get("/", "Host: <script>alert(1)</script>"),
         outcome(400, escapes=b"<script>"),
         kit=False,
-        level=SECURITY,
     ),
     case(
         "empty",

@@ -6,7 +6,7 @@ Whatever is asked for, a response that holds the secret beside the served direct
 import re
 
 from ..kit import A_TXT, PAGE, SECRET
-from ..model import MAY, SECURITY, SHOULD, Case
+from ..model import MAY, NOTHING, SECURITY, SHOULD, Case
 from ..writing import case, get, outcome, reads
 
 __all__ = ["CASES"]
@@ -21,15 +21,24 @@ CRASH = "Whatever it is: no error of the server's."
 
 CASES: tuple[Case, ...] = (
     case(
+        "nul-end",
+        "NUL does not end a name",
+        "3986 7.3",
+        get("/a.txt%00.none"),
+        outcome(*range(400, 600), NOTHING),
+        level=SECURITY,
+        note="Else a file is sent that nobody has asked for, with the type of another.",
+    ),
+    case(
         "nul",
         "NUL",
         "3986 7.3",
         get("/a.txt%00.html"),
         outcome(400, 404),
-        level=SECURITY,
-        note="A name that ends at NUL is another file.",
+        level=SHOULD,
+        note=CRASH,
     ),
-    case("nul-alone", "NUL alone", "3986 7.3", get("/%00"), outcome(400, 404), level=SECURITY),
+    case("nul-alone", "NUL alone", "3986 7.3", get("/%00"), outcome(400, 404), level=SHOULD),
     case(
         "half-escape",
         "half an escape",

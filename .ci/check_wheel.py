@@ -5,7 +5,8 @@ from zipfile import ZipFile
 
 names = set(ZipFile(sys.argv[1]).namelist())
 
-for wanted in ("tinyhttp/__init__.py", "tinyhttp/py.typed", "twisted/plugins/tinyhttp_plugin.py"):
+for wanted in ("tinyhttp/__init__.py", "tinyhttp/py.typed", "twisted/plugins/tinyhttp_plugin.py",
+               "tinyhttp/testing/pytest_plugin.py", "tinyhttp/conform/cases/__init__.py"):  # fmt: skip
     if wanted not in names:
         sys.exit(f"{wanted} is not in the wheel")
 

@@ -173,6 +173,33 @@ TESTING = frozenset(
 )
 
 FLOORS = {"core": CORE, "site": SITE, "server": SERVER, "testing": TESTING}
+# Beside the floors: a client that shares nothing with the server, so that the two can't be wrong in
+# the same way. It is no part of serving, and none of the floors may know it.
+CONFORM = frozenset(
+    {
+        "base64.b64decode",
+        "collections.abc",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "ipaddress",
+        "json",
+        "os",
+        "pathlib",
+        "re",
+        "select",
+        "socket",
+        "ssl",
+        "threading",
+        "time",
+        "typing",
+        "urllib.parse",
+        "tinyhttp.__version__",
+        "tinyhttp.conform",
+    }
+)
+
+FLOORS = {"core": CORE, "site": SITE, "server": SERVER, "conform": CONFORM}
 
 
 def sources_of(floor: str) -> list[Path]:

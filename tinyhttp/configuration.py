@@ -31,6 +31,7 @@ __all__ = [
     "environment",
     "file",
     "guess",
+    "nothing",
     "printed",
 ]
 
@@ -173,7 +174,9 @@ class Configuration:
         return Configuration({}, told["tables"], hosts)
 
 
-NOTHING = Configuration({}, {}, [])
+def nothing() -> Configuration:
+    """Return what a file says that is not there."""
+    return Configuration({}, {}, [])
 
 
 def file(path: str) -> Configuration:

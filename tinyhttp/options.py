@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from twisted.python import usage
 
 from .configuration import (
-    NOTHING,
     TABLES,
     Configuration,
     Given,
@@ -23,6 +22,7 @@ from .configuration import (
     environment,
     file,
     guess,
+    nothing,
     printed,
 )
 from .settings import GRACE, SETTINGS, SITE, Setting, port
@@ -98,7 +98,7 @@ class Options(usage.Options):
         """As they were parsed, to parse them anew."""
         self.given: dict[str, Given] = {}
         """What was heard, and of whom."""
-        self.configuration = NOTHING
+        self.configuration = nothing()
         """What the file says."""
         self._collected: dict[str, list[str]] = {}
         self._switched_off: set[str] = set()

@@ -1,4 +1,4 @@
-"""Starlette's static files on uvicorn: PORT DIRECTORY [--log] [--tls CERTIFICATE KEY]."""
+"""Starlette's static files on uvicorn: PORT DIRECTORY [--log] [--html] [--tls CERTIFICATE KEY]."""
 
 from argparse import ArgumentParser, Namespace
 from importlib import import_module
@@ -6,11 +6,12 @@ from typing import Any
 
 
 def parse_options() -> Namespace:
-    """Return ``port``, ``directory``, ``log`` and ``tls``: a certificate and its key, or None."""
+    """Return what is wished: ``tls`` is a certificate and its key, or None."""
     parser = ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("directory")
     parser.add_argument("--log", action="store_true")
+    parser.add_argument("--html", action="store_true", help="index.html stands for its directory")
     parser.add_argument("--tls", nargs=2)
     return parser.parse_args()
 
@@ -23,8 +24,9 @@ def main() -> None:
     static_files: Any = import_module("starlette.staticfiles").StaticFiles
     options = parse_options()
     certificate, key = options.tls or (None, None)
+    files = static_files(directory=options.directory, html=options.html)
     uvicorn.run(
-        starlette(routes=[mount("/", static_files(directory=options.directory))]),
+        starlette(routes=[mount("/", files)]),
         host="127.0.0.1",
         port=options.port,
         lifespan="off",

@@ -1,9 +1,10 @@
-r"""What is answered to which octets: the wire as a table.
+r"""What this server answers to which octets: the wire as a table.
 
-Each row is one request, right or wrong, and the one answer to it. Rows hold what other servers
-are known to get wrong, and the classes of attack that have an advisory against some server. How
-a row is run (in one piece, octet by octet, three times in a row, as HEAD) is no matter of the
-table: see ``test_wire``.
+Most rows are cases that any server can be tested with, from `tinyhttp.conform.cases`, which has
+their octets and every answer that the RFCs allow. A `row` says which of these is ours. What holds
+for this server alone (its limits, links, files without a time) is a `Case` of its own. How a row is
+run (in one piece, octet by octet, three times in a row, as HEAD) is no matter of the table: see
+``test_wire``.
 
 Every row is about the same small tree, `write_site`.
 """
@@ -11,58 +12,35 @@ Every row is about the same small tree, `write_site`.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from tests.support import OLD, get, write_tree
+from tinyhttp.conform.cases import find
+from tinyhttp.conform.kit import A_TXT, HOME, PAGE, PAGE_BR, PAGE_GZ, PLACE, SECRET, write_kit
+from tinyhttp.conform.kit import KIT_DATE as A_DATE
+from tinyhttp.conform.model import Await, Target, fill_in
 
-A_TXT = b"abcdefghijklmnopqrstuvwxyz01234"
-"""31 octets, each of which tells its own place."""
-HOME = b"<h1>Home</h1>\n"
-PAGE = b"<p>A page that has precompressed forms beside it.</p>\n"
-PAGE_GZ = b"(gzip, as far as anyone can tell)"
-PAGE_BR = b"(brotli, even smaller)"
+__all__ = ["A_TXT", "CASES", "Case", "write_site"]
 
 A_TAG = '"18d70cef92a40000-1f"'
-"""OLD in nanoseconds and 31, both in hexadecimal."""
-A_DATE = "Sun, 20 Sep 2026 14:13:20 GMT"
-"""OLD, a day before the fake clock starts."""
+"""The time of the kit in nanoseconds and 31, both in hexadecimal."""
 
 ALLOWED = "GET, HEAD, OPTIONS"
 
 
 def write_site(parent: Path) -> Path:
     """Write the tree of the table into ``parent``, next to what must not be served."""
-    root = parent / "root"
-    files: dict[str, bytes | str] = {
-        "index.html": HOME,
-        "a.txt": A_TXT,
-        "empty.txt": b"",
-        "unknown.xyzzy": b"?",
-        "page.html": PAGE,
-        "page.html.gz": PAGE_GZ,
-        "page.html.br": PAGE_BR,
-        "sub/index.html": b"sub",
-        "bare/x.txt": b"x",
-        ".secret": b"secret",
-        ".git/config": b"secret",
-        ".well-known/security.txt": b"Contact: mailto:security@example.com\n",
-        "a b.txt": b"space",
-        "50%.txt": b"percent",
-        "50%25.txt": b"percent twenty-five",
-        "\u00fc.txt": b"umlaut",
-        "back\\slash.txt": b"backslash",
-        "evil.com/index.html": b"a directory called like a host",
-        "<script>alert(1)</index.html": b"a directory called like a script",
-        "cr\r\nX-Evil: 1/index.html": b"a directory called like two header lines",
-        # Names that another server would run.
-        "run.rpy": b"resource = object()",
-        "run.cgi": b"#!/bin/sh\n",
-        "plain.txt": b"a plain file whose sidecar leads out of the root",
-    }
-    write_tree(root, files)
-    write_tree(parent, {"outside.txt": b"secret", "rootless/b.txt": b"secret"})
-    (parent / "root2").mkdir()
-    write_tree(parent / "root2", {"c.txt": b"secret"})  # a sibling that begins like the root
+    assert write_kit(parent) == []
+    root = parent / PLACE
+    write_tree(
+        root,
+        {
+            ".git/config": b"secret",
+            "plain.txt": b"a plain file whose sidecar leads out of the root",
+        },
+    )
+    write_tree(parent, {"rootless/b.txt": SECRET})
     (root / "inside-link.txt").symlink_to("a.txt")
     (root / "outside-link.txt").symlink_to("../outside.txt")
     (root / "outside-directory").symlink_to("../rootless")
@@ -102,12 +80,35 @@ class Case:
         return self.name
 
 
-def a_range(value: str, *fields: str) -> bytes:
-    return get("/a.txt", f"Range: {value}", *fields)
+US = Target(host="localhost", etag=A_TAG, strong=A_TAG, date=A_DATE)
+"""What any server is asked about in its own words."""
 
 
-def head(*lines: str) -> bytes:
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+def row(
+    id_: str,
+    status: int,
+    stays_open: bool = True,
+    *,
+    fields: Mapping[str, str | None] | None = None,
+    body: bytes | None = None,
+    head_status: int | None = None,
+) -> Case:
+    """Return the row of a case that any server can be tested with, and the answer that is ours.
+
+    What would be sent only after an answer is left out: this server does not wait for it.
+    """
+    case = find(id_)
+    at_once = takewhile(lambda part: not isinstance(part, Await), case.octets)
+    octets = b"".join(part for part in at_once if isinstance(part, bytes))
+    request = fill_in(octets, US)
+    return Case(
+        case.title, case.clause, request, status, stays_open, fields or {}, body, head_status
+    )
+
+
+def refused(*ids: str) -> list[Case]:
+    """Return the rows of cases that get 400 here, and after which nothing is read any more."""
+    return [row(id_, 400, False, fields=CLOSE) for id_ in ids]
 
 
 def chunked(body: bytes, method: str = "GET") -> bytes:
@@ -132,313 +133,190 @@ WHOLE = {"Content-Length": "31", "Content-Range": None, "Accept-Ranges": "bytes"
 CLOSE = {"Connection": "close"}
 
 SYNTAX = [
-    Case("simplest", "9112 2.1", get("/a.txt"), 200, body=A_TXT, fields={"Connection": None}),
-    Case("index", "9112 3.2.1", get("/"), 200, body=HOME),
-    Case("an empty line first is forgiven", "9112 2.2", b"\r\n" + get("/a.txt"), 200, body=A_TXT),
-    Case("two empty lines first", "9112 2.2", b"\r\n\r\n" + get("/a.txt"), 400, False),
-    Case("bare LF first", "9112 2.2", b"\n" + get("/a.txt"), 400, False),
-    Case("CR and another octet first", "9112 2.2", b"\rGET / HTTP/1.1\r\n\r\n", 400, False),
-    Case("space first", "9112 2.2", b" " + get("/a.txt"), 400, False),
-    Case("bare LF everywhere", "9112 2.2", b"GET / HTTP/1.1\nHost: x\n\n", 400, False, CLOSE),
-    Case(
-        "bare LF after the request line", "9112 2.2", b"GET / HTTP/1.1\nHost: x\r\n\r\n", 400, False
+    *refused(
+        "line-two-empty-lines-first",
+        "line-bare-lf-first",
+        "line-bare-cr-first",
+        "line-space-first",
+        "line-bare-lf-everywhere",
+        "line-bare-lf-after-request-line",
+        "field-lf-after-field",
+        "field-cr-in-value",
+        "line-cr-in-target",
+        "line-lf-in-target",
+        "line-cr-in-method",
+        "line-cr-in-version",
+        "line-nul-in-target",
+        "line-del-in-target",
+        "field-nul-in-value",
+        "field-vt-in-value",
+        "field-space-before-colon",
+        "field-tab-before-colon",
+        "field-space-before-name",
+        "field-empty-name",
+        "field-name-no-token",
+        "field-name-beyond-ascii",
+        "field-line-without-colon",
+        "field-folded",
+        "field-folded-by-tab",
+        "line-no-version",
+        "line-http09",
+        "line-two-spaces-before",
+        "line-two-spaces-behind",
+        "line-tab-for-space",
+        "line-space-at-end",
+        "line-space-in-target",
+        "line-target-beyond-ascii",
+        "line-fragment",
+        "line-lower-case-http",
+        "line-version-two-digits",
+        "line-version-without-dot",
+        "line-tls-on-plain-port",
     ),
-    Case("bare LF after a field", "T1", head("GET / HTTP/1.1", "Host: x\ny: z"), 400, False),
-    Case("bare CR in a value", "T1", head("GET / HTTP/1.1", "Host: x", "y: a\rb"), 400, False),
-    Case("bare CR in the target", "T3", head("GET /a\rb HTTP/1.1", "Host: x"), 400, False),
-    Case("bare LF in the target", "T3", head("GET /a\nb HTTP/1.1", "Host: x"), 400, False),
-    Case("bare CR in the method", "T3", head("G\rET / HTTP/1.1", "Host: x"), 400, False),
-    Case("bare CR in the version", "T3", head("GET / HTTP/1.1\r", "Host: x"), 400, False),
-    Case("NUL in the target", "T3", head("GET /\0 HTTP/1.1", "Host: x"), 400, False),
-    Case("DEL in the target", "T3", head("GET /\x7f HTTP/1.1", "Host: x"), 400, False),
-    Case("NUL in a value", "9110 5.5", head("GET / HTTP/1.1", "Host: x", "y: \0"), 400, False),
-    Case("vertical tab in a value", "9110 5.5", get("/", "x: a\x0bb"), 400, False),
-    Case("tab in a value", "9110 5.5", get("/a.txt", "x: a\tb"), 200, body=A_TXT),
-    Case("octets beyond ASCII in a value", "9110 5.5", get("/a.txt", "x: \xfc\xff"), 200),
-    Case("an empty value", "9110 5.5", get("/a.txt", "x:"), 200, body=A_TXT),
-    Case("space before the colon", "9112 5.1", get("/", "X : y"), 400, False),
-    Case("tab before the colon", "9112 5.1", get("/", "X\t: y"), 400, False),
-    Case("space before the name", "9112 2.2", head("GET / HTTP/1.1", " Host: x"), 400, False),
-    Case("empty name", "9112 5.1", get("/", ": y"), 400, False),
-    Case("name that is no token", "9112 5.1", get("/", "a(b: y"), 400, False),
-    Case("name beyond ASCII", "9112 5.1", get("/", "\xfc: y"), 400, False),
-    Case("a line without colon", "9112 5", get("/", "nonsense"), 400, False),
-    Case("folded line", "9112 5.2", get("/", "X: y", " z"), 400, False),
-    Case("folded by a tab", "9112 5.2", get("/", "X: y", "\tz"), 400, False),
-    Case("no version", "9112 3", head("GET /a.txt", "Host: x"), 400, False),
-    Case("HTTP/0.9", "9112 3", b"GET /a.txt\r\n\r\n", 400, False),
-    Case("two spaces before the target", "9112 3", head("GET  / HTTP/1.1", "Host: x"), 400, False),
-    Case("two spaces behind the target", "9112 3", head("GET /  HTTP/1.1", "Host: x"), 400, False),
-    Case("tab for a space", "9112 3", head("GET\t/ HTTP/1.1", "Host: x"), 400, False),
-    Case("space at the end", "9112 3", head("GET / HTTP/1.1 ", "Host: x"), 400, False),
-    Case("space in the target", "9112 3", head("GET /a b HTTP/1.1", "Host: x"), 400, False),
-    Case("target beyond ASCII", "9112 3.2", head("GET /\xfc HTTP/1.1", "Host: x"), 400, False),
-    Case("fragment", "9112 3.2", get("/a.txt#top"), 400, False),
-    Case("lower-case http", "9112 2.3", head("GET / http/1.1", "Host: x"), 400, False),
-    Case("version in two digits", "9112 2.3", head("GET / HTTP/1.10", "Host: x"), 400, False),
-    Case("version without dot", "9112 2.3", head("GET / HTTP/11", "Host: x"), 400, False),
-    Case(
-        "TLS on a plain port", "9112 2.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03", 400, False
-    ),
-    Case("HTTP/1.9 is served as 1.1", "9110 2.5", get("/a.txt", version="1.9"), 200, body=A_TXT),
-    Case("HTTP/2.0", "9110 15.6.6", get("/", version="2.0"), 505, False, CLOSE),
-    Case("HTTP/0.9 spelled out", "9110 15.6.6", get("/", version="0.9"), 505, False),
-    Case("the preface of HTTP/2", "9113 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, False),
-    Case(
-        "persistence is the default of 1.1",
-        "9112 9.3",
-        get("/a.txt", "Connection: x"),
-        200,
-        fields={"Connection": None},
-    ),
-    Case("close", "9112 9.6", get("/a.txt", "Connection: close"), 200, False, CLOSE, A_TXT),
-    Case("close in a list", "9112 9.6", get("/a.txt", "Connection: x ,, CLOSE"), 200, False, CLOSE),
-    Case(
-        "close in a second line",
-        "9112 9.6",
-        get("/a.txt", "Connection: keep-alive", "Connection: close"),
-        200,
-        False,
-        CLOSE,
-    ),
-    Case("closer is not close", "9112 9.6", get("/a.txt", "Connection: closer"), 200),
-    Case("HTTP/1.0", "9112 9.3", get("/a.txt", version="1.0"), 200, False, CLOSE, A_TXT),
-    Case(
-        "HTTP/1.0 with keep-alive",
-        "9112 9.3",
-        get("/a.txt", "Connection: Keep-Alive", version="1.0"),
-        200,
-        fields={"Connection": "keep-alive"},
-        body=A_TXT,
-    ),
-    Case(
-        "HTTP/1.0 with keep-alive and close",
-        "9112 9.3",
-        get("/a.txt", "Connection: keep-alive, close", version="1.0"),
-        200,
-        False,
-        CLOSE,
-    ),
+    row("line-simplest", 200, fields={"Connection": None}, body=A_TXT),
+    row("line-index", 200, body=HOME),
+    row("line-empty-line-first", 200, body=A_TXT),
+    row("field-tab-in-value", 200, body=A_TXT),
+    row("field-beyond-ascii-in-value", 200),
+    row("field-empty-value", 200, body=A_TXT),
+    row("line-http19", 200, body=A_TXT),
+    row("line-http20", 505, False, fields=CLOSE),
+    row("line-http09-spelled-out", 505, False),
+    row("line-http2-preface", 505, False),
+    row("connection-unknown-option", 200, fields={"Connection": None}),
+    row("connection-close", 200, False, fields=CLOSE, body=A_TXT),
+    row("connection-close-in-list", 200, False, fields=CLOSE),
+    row("connection-close-second-line", 200, False, fields=CLOSE),
+    row("connection-closer", 200),
+    row("http10-plain", 200, False, fields=CLOSE, body=A_TXT),
+    row("http10-keep-alive", 200, fields={"Connection": "keep-alive"}, body=A_TXT),
+    row("http10-keep-alive-close", 200, False, fields=CLOSE),
 ]
 
 HOST = [
-    Case("1.1 without Host", "9112 3.2", head("GET / HTTP/1.1"), 400, False, CLOSE),
-    Case("two Hosts", "9112 3.2", get("/", "Host: a", "Host: b"), 400, False),
-    Case("two equal Hosts", "9112 3.2", get("/", "Host: a", "Host: a"), 400, False),
-    Case("Host and an empty one", "9112 3.2", get("/", "Host: a", "Host:"), 400, False),
-    Case("two empty Hosts", "9112 3.2", get("/", "Host:", "Host:"), 400, False),
-    Case("an empty Host", "9112 3.2", get("/a.txt", "Host:"), 200),
-    Case("a Host with port", "9112 3.2", get("/a.txt", "Host: example.com:8000"), 200),
-    Case("an IPv6 Host", "9112 3.2", get("/a.txt", "Host: [::1]:8000"), 200),
-    Case("Host with a path", "9112 3.2", get("/", "Host: a/b"), 400, False),
-    Case("Host with a user", "9112 3.2", get("/", "Host: user@a"), 400, False),
-    Case("Host with a port of letters", "9112 3.2", get("/", "Host: a:b"), 400, False),
-    Case("Host with a script", "T4", get("/", "Host: <script>alert(1)</script>"), 400, False),
-    Case("1.0 without Host", "9112 3.2", get("/a.txt", version="1.0"), 200, False),
-    Case(
-        "1.0 with two Hosts", "9112 3.2", get("/", "Host: a", "Host: b", version="1.0"), 400, False
+    *refused(
+        "host-none",
+        "host-two",
+        "host-two-equal",
+        "host-and-empty",
+        "host-two-empty",
+        "host-path",
+        "host-user",
+        "host-port-of-letters",
+        "host-script",
+        "host-http10-two",
+        "host-absolute-no-host",
+        "host-absolute-port-alone",
+        "host-absolute-user",
+        "host-absolute-ftp",
+        "host-absolute-without-host",
+        "host-authority",
+        "host-no-slash",
+        "host-asterisk-get",
     ),
-    Case("absolute form", "9112 3.2.2", get("http://example.com/a.txt"), 200, body=A_TXT),
-    Case("absolute form, https", "9112 3.2.2", get("HTTPS://example.com:443/a.txt"), 200),
-    Case("absolute form without path", "9112 3.2.2", get("http://example.com"), 200, body=HOME),
-    Case("absolute form, query alone", "9112 3.2.2", get("http://example.com?q"), 200, body=HOME),
-    Case("absolute form without host", "9112 3.2.2", get("http:///a.txt"), 400, False),
-    Case("absolute form with a port alone", "9110 4.2.1", get("http://:80/a.txt"), 400, False),
-    Case("absolute form with a user", "9110 4.2.4", get("http://user@example.com/"), 400, False),
-    Case("absolute form of another scheme", "9112 3.2.2", get("ftp://example.com/"), 400, False),
-    Case("absolute form without Host", "9112 3.2", head("GET http://a/ HTTP/1.1"), 400, False),
-    Case("authority form", "9112 3.2.3", get("example.com:80"), 400, False),
-    Case("a path without slash", "9112 3.2", get("a.txt"), 400, False),
-    Case("asterisk with GET", "9112 3.2.4", get("*"), 400, False),
-    Case(
-        "CONNECT",
-        "9110 9.3.6",
-        get("example.com:443", method="CONNECT"),
-        405,
-        False,
-        {"Allow": ALLOWED, **CLOSE},
-    ),
+    row("host-empty", 200),
+    row("host-port", 200),
+    row("host-ipv6", 200),
+    row("http10-no-host", 200, False),
+    row("host-absolute", 200, body=A_TXT),
+    row("host-absolute-https", 200),
+    row("host-absolute-no-path", 200, body=HOME),
+    row("host-absolute-query", 200, body=HOME),
+    row("host-connect", 405, False, fields={"Allow": ALLOWED, "Connection": "close"}),
 ]
 
 METHODS = [
-    Case(
-        "OPTIONS *",
-        "9110 9.3.7",
-        get("*", method="OPTIONS"),
+    *refused(
+        "method-no-token",
+    ),
+    row(
+        "method-options-asterisk",
         204,
         fields={"Allow": ALLOWED, "Content-Length": None, "Content-Type": None},
         body=b"",
     ),
-    Case("OPTIONS of a host", "9112 3.2.4", get("http://a", method="OPTIONS"), 204, body=b""),
-    Case("OPTIONS", "9110 9.3.7", get("/a.txt", method="OPTIONS"), 204, fields={"Allow": ALLOWED}),
-    *(
-        Case(method, "9110 15.5.6", get("/a.txt", method=method), 405, fields={"Allow": ALLOWED})
-        for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE")
-    ),
-    Case(
-        "POST with a body",
-        "9110 15.5.6",
-        get("/a.txt", "Content-Length: 5", method="POST") + b"x=1\r\n",
-        405,
-        fields={"Allow": ALLOWED},
-    ),
-    Case("unknown method", "9110 15.6.2", get("/a.txt", method="BREW"), 501),
-    Case("lower-case get", "9110 9.1", get("/a.txt", method="get"), 501),
-    Case("a script for a method", "T4", get("/", method="<script>"), 400, False),
-    Case("any token is a method", "9110 15.6.2", get("/", method="!#$%&'*+-.^_`|~0Az"), 501),
+    row("method-options-host", 204, body=b""),
+    row("method-options", 204, fields={"Allow": ALLOWED}),
+    row("method-post", 405, fields={"Allow": ALLOWED}),
+    row("method-put", 405, fields={"Allow": ALLOWED}),
+    row("method-delete", 405, fields={"Allow": ALLOWED}),
+    row("method-patch", 405, fields={"Allow": ALLOWED}),
+    row("method-trace", 405, fields={"Allow": ALLOWED}),
+    row("method-post-with-body", 405, fields={"Allow": ALLOWED}),
+    row("method-unknown", 501),
+    row("method-lower-case", 501),
+    row("method-any-token", 501),
 ]
 
 FRAMING = [
-    Case("no body", "9112 6.3", get("/a.txt", "Content-Length: 0"), 200, body=A_TXT),
-    Case(
-        "a body with GET",
-        "9110 9.3.1",
-        get("/a.txt", "Content-Length: 4") + b"GET ",
-        200,
-        body=A_TXT,
+    *refused(
+        "smuggling-length-plus",
+        "smuggling-length-minus",
+        "smuggling-length-underscore",
+        "smuggling-length-hex",
+        "smuggling-length-decimal",
+        "smuggling-length-empty",
+        "smuggling-length-two-numbers",
+        "smuggling-length-list",
+        "smuggling-length-semicolon",
+        "smuggling-length-superscript",
+        "smuggling-length-huge",
+        "smuggling-lengths-differ",
+        "smuggling-lengths-equal",
+        "smuggling-lengths-one-empty",
+        "smuggling-length-and-coding",
+        "smuggling-coding-and-length",
+        "smuggling-coding-in-10",
+        "smuggling-coding-nbsp",
+        "smuggling-coding-quoted",
+        "smuggling-coding-parameter",
+        "smuggling-coding-empty-members",
+        "smuggling-coding-not-last",
+        "smuggling-coding-twice",
+        "smuggling-coding-empty",
+        "smuggling-coding-comma",
+        "smuggling-coding-vt",
+        "smuggling-coding-two-lines",
+        "smuggling-coding-space-before-colon",
+        "smuggling-chunk-plus",
+        "smuggling-chunk-minus",
+        "smuggling-chunk-hex",
+        "smuggling-chunk-space-first",
+        "smuggling-chunk-space-behind",
+        "smuggling-chunk-underscore",
+        "smuggling-chunk-superscript",
+        "smuggling-chunk-empty",
+        "smuggling-chunk-letter",
+        "smuggling-chunk-extension-alone",
+        "smuggling-chunk-extension-empty",
+        "smuggling-chunk-extension-no-value",
+        "smuggling-chunk-extension-open-quote",
+        "smuggling-chunk-extension-nul",
+        "smuggling-chunk-extension-cr",
+        "smuggling-chunk-lf-and-crlf",
+        "smuggling-chunk-extension-space",
+        "smuggling-chunk-huge",
+        "smuggling-chunk-too-long",
+        "smuggling-chunk-lf-data",
+        "smuggling-chunk-lf-line",
+        "field-trailer-no-field",
+        "field-trailer-folded",
+        "field-endless-extension",
     ),
-    Case(
-        "leading zeros", "9110 8.6", get("/a.txt", "Content-Length: 004") + b"body", 200, body=A_TXT
-    ),
-    *(
-        Case(
-            f"Content-Length {value[:20]!r}",
-            "T1 T9",
-            get("/", f"Content-Length: {value}") + b"x",
-            400,
-            False,
-        )
-        for value in ("+1", "-1", "1_0", "0x1", "1.0", "", "1 1", "1, 1", "1;", "\xb2", "9" * 40)
-    ),
-    Case(
-        "differing lengths",
-        "T1",
-        get("/", "Content-Length: 1", "Content-Length: 2") + b"x",
-        400,
-        False,
-    ),
-    Case(
-        "equal lengths", "T1", get("/", "Content-Length: 1", "Content-Length: 1") + b"x", 400, False
-    ),
-    Case(
-        "length and an empty one",
-        "T1",
-        get("/", "Content-Length: 0", "Content-Length:"),
-        400,
-        False,
-    ),
-    Case(
-        "Content-Length and Transfer-Encoding",
-        "9112 6.1",
-        get("/", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
-        400,
-        False,
-        CLOSE,
-    ),
-    Case(
-        "Transfer-Encoding and Content-Length",
-        "9112 6.1",
-        get("/", "Transfer-Encoding: chunked", "Content-Length: 5") + b"0\r\n\r\n",
-        400,
-        False,
-        CLOSE,
-    ),
-    Case(
-        "Transfer-Encoding in 1.0",
-        "9112 6.1",
-        get("/", "Transfer-Encoding: chunked", version="1.0") + b"0\r\n\r\n",
-        400,
-        False,
-    ),
-    *(
-        Case(
-            f"Transfer-Encoding {value!r}",
-            "9112 6.1",
-            get("/", f"Transfer-Encoding: {value}"),
-            status,
-            False,
-        )
-        for value, status in (
-            ("gzip", 501),
-            ("gzip, chunked", 501),
-            ("identity", 501),
-            ("xchunked", 501),
-            ("chunked\xa0", 400),
-            ('"chunked"', 400),
-            ("chunked;q=1", 400),
-            (", chunked,", 400),
-            ("chunked, gzip", 400),
-            ("chunked, chunked", 400),
-            ("", 400),
-            (",", 400),
-            ("\x0bchunked", 400),
-        )
-    ),
-    Case(
-        "Transfer-Encoding in two lines",
-        "T1",
-        get("/", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
-        400,
-        False,
-    ),
-    Case(
-        "Transfer-Encoding with a space before the colon",
-        "T1",
-        get("/", "Transfer-Encoding : chunked", "Content-Length: 1") + b"x",
-        400,
-        False,
-    ),
-    Case("an empty chunked body", "9112 7.1", chunked(b"0\r\n\r\n"), 200, body=A_TXT),
-    Case(
-        "chunks",
-        "9112 7.1",
-        chunked(b"4\r\nGET \r\n00a\r\n0123456789\r\n0\r\n\r\n"),
-        200,
-        body=A_TXT,
-    ),
-    Case(
-        "Chunked in capitals",
-        "9112 7",
-        get("/a.txt", "Transfer-Encoding: CHUNKED") + b"1\r\nx\r\n0\r\n\r\n",
-        200,
-        body=A_TXT,
-    ),
-    Case("chunks to POST", "9112 7.1", chunked(b"1\r\nx\r\n0\r\n\r\n", "POST"), 405),
-    Case(
-        "extensions",
-        "9112 7.1.1",
-        chunked(b'1;a;b=c;d="e;\\"" ; f = g\r\nx\r\n0;z\r\n\r\n'),
-        200,
-        body=A_TXT,
-    ),
-    Case("trailers", "9112 7.1.2", chunked(b"0\r\nX: y\r\nHost: z\r\n\r\n"), 200, body=A_TXT),
-    *(
-        Case(f"chunk {line!r}", "T1 T9", chunked(line + b"\r\nx\r\n0\r\n\r\n"), 400, False, CLOSE)
-        for line in (
-            *(
-                b"+1",
-                b"-1",
-                b"0x1",
-                b" 1",
-                b"1 ",
-                b"1_0",
-                b"\xb2",
-                b"",
-                b"g",
-                b";a",
-                b"1;",
-                b"1;a=",
-            ),
-            *(b'1;a="b', b"1;\0", b"1;a\rb", b"1\n", b"1;a=b c", b"f" * 16),
-        )
-    ),
-    Case("chunk longer than it says", "9112 7.1", chunked(b"1\r\nxy\r\n0\r\n\r\n"), 400, False),
-    Case("chunk ended by a bare LF", "T1", chunked(b"1\r\nx\n0\r\n\r\n"), 400, False),
-    Case("chunk line ended by a bare LF", "T1", chunked(b"1\nx\r\n0\r\n\r\n"), 400, False),
+    row("field-length-zero", 200, body=A_TXT),
+    row("field-body-with-get", 200, body=A_TXT),
+    row("field-length-leading-zeros", 200, body=A_TXT),
+    row("smuggling-coding-gzip", 501, False),
+    row("smuggling-coding-gzip-chunked", 501, False),
+    row("smuggling-coding-identity", 501, False),
+    row("smuggling-coding-xchunked", 501, False),
+    row("field-chunked-empty", 200, body=A_TXT),
+    row("field-chunks", 200, body=A_TXT),
+    row("field-chunked-in-capitals", 200, body=A_TXT),
+    row("field-chunks-to-post", 405),
+    row("field-chunk-extensions", 200, body=A_TXT),
+    row("field-trailers", 200, body=A_TXT),
     Case("last line ended by a bare LF", "T1", chunked(b"0\r\n\n"), 400, False),
-    Case("a trailer that is no field", "9112 7.1.2", chunked(b"0\r\nX : y\r\n\r\n"), 400, False),
-    Case("a folded trailer", "9112 5.2", chunked(b"0\r\nX: y\r\n z\r\n\r\n"), 400, False),
-    Case("an endless extension", "T15", chunked(b"1;" + b"a" * 5000), 400, False),
     Case(
         "a body beyond the limit",
         "9112 9.3",
@@ -454,26 +332,9 @@ FRAMING = [
         200,
     ),
     Case("a chunk beyond the limit", "T15", chunked(b"fffffff\r\nx"), 200, False, CLOSE, A_TXT),
-    Case(
-        "Expect with a body",
-        "9110 10.1.1",
-        get("/a.txt", "Expect: 100-continue", "Content-Length: 5", method="POST"),
-        405,
-        False,
-        CLOSE,
-    ),
-    Case(
-        "Expect in capitals",
-        "9110 10.1.1",
-        get("/a.txt", "Expect: 100-Continue", "Transfer-Encoding: chunked"),
-        200,
-        False,
-        CLOSE,
-        A_TXT,
-    ),
-    Case(
-        "Expect without body", "9110 10.1.1", get("/a.txt", "Expect: 100-continue"), 200, body=A_TXT
-    ),
+    row("expect-body", 405, False, fields=CLOSE),
+    row("expect-capitals", 200, False, fields=CLOSE, body=A_TXT),
+    row("expect-no-body", 200, body=A_TXT),
     Case(
         "Expect in 1.0 means nothing",
         "9110 10.1.1",
@@ -482,102 +343,114 @@ FRAMING = [
         200,
         body=A_TXT,
     ),
-    Case("another expectation", "9110 15.5.18", get("/a.txt", "Expect: 200-ok"), 417, False, CLOSE),
-    Case("two expectations", "9110 10.1.1", get("/", "Expect: 100-continue, x"), 417, False),
+    row("expect-unknown", 417, False, fields=CLOSE),
+    row("expect-two", 417, False),
 ]
 
 LIMITS = [
-    Case("20 kB target", "9110 15.5.15", get("/" + "a" * 20_000), 414, False, CLOSE),
+    row("limit-target-of-20000", 414, False, fields=CLOSE),
     Case("line of 8192", "9112 3", get("/?" + "q" * (8192 - 15)), 200, body=HOME, exact=True),
     Case("line of 8193", "9112 3", get("/?" + "q" * (8193 - 15)), 414, False),
-    Case("line without end", "T15", b"A" * 9000, 414, False, CLOSE),
+    row("limit-method-of-9000", 414, False, fields=CLOSE),
     Case("head of 32768", "6585 5", long_head(32768), 200, body=A_TXT, exact=True),
     Case("head of 32769", "6585 5", long_head(32769), 431, False, CLOSE),
-    Case("one huge field", "6585 5", get("/", "x: " + "y" * 100_000), 431, False, CLOSE),
+    row("limit-field-of-100000", 431, False, fields=CLOSE),
     Case("head without end", "T15", get("/")[:-2] + b"x: y\r\n" * 6000, 431, False),
-    Case("100 fields", "6585 5", get("/a.txt", *["x: y"] * 99), 200, body=A_TXT),
+    row("limit-100-fields", 200, body=A_TXT),
     Case("101 fields", "6585 5", get("/a.txt", *["x: y"] * 100), 431, False, CLOSE),
 ]
 
 RANGES = [
-    Case(
-        "first octet",
-        "9110 14.1.2",
-        a_range("bytes=0-0"),
+    row(
+        "range-first-octet",
         206,
         fields={"Content-Range": "bytes 0-0/31", "Content-Length": "1", "ETag": A_TAG},
         body=b"a",
         head_status=200,
     ),
     *(
-        Case(
-            f"Range {value[:40]}",
-            "9110 14.1.2",
-            a_range(value),
+        row(
+            f"range-{name}",
             206,
             fields={"Content-Range": f"bytes {sent}/31"},
             body=body,
             head_status=200,
         )
-        for value, sent, body in (
-            ("bytes=5-9", "5-9", b"fghij"),
-            ("bytes=5-9,", "5-9", b"fghij"),
-            ("bytes= 5-9", "5-9", b"fghij"),
-            ("bytes=29-", "29-30", b"34"),
-            ("bytes=29-1000", "29-30", b"34"),
-            ("bytes=29-" + "9" * 400, "29-30", b"34"),
-            ("bytes=-2", "29-30", b"34"),
-            ("bytes=-31", "0-30", A_TXT),
-            ("bytes=-1000", "0-30", A_TXT),
-            ("bytes=0-", "0-30", A_TXT),
-            ("BYTES=0-1", "0-1", b"ab"),
-            ("bytes=0-0,31-", "0-0", b"a"),
-            ("bytes=00-01", "0-1", b"ab"),
+        for name, sent, body in (
+            ("middle", "5-9", b"fghij"),
+            ("empty-member", "5-9", b"fghij"),
+            ("space-in-front", "5-9", b"fghij"),
+            ("beyond-end", "29-30", b"34"),
+            ("huge-end", "29-30", b"34"),
+            ("suffix-all", "0-30", A_TXT),
+            ("suffix-too-long", "0-30", A_TXT),
+            ("everything", "0-30", A_TXT),
+            ("upper-case-unit", "0-1", b"ab"),
+            ("leading-zeros", "0-1", b"ab"),
         )
     ),
+    row("range-open", 206, fields={"Content-Range": "bytes 29-30/31"}, body=b"34", head_status=200),
+    row(
+        "range-suffix", 206, fields={"Content-Range": "bytes 29-30/31"}, body=b"34", head_status=200
+    ),
+    row(
+        "range-one-left", 206, fields={"Content-Range": "bytes 0-0/31"}, body=b"a", head_status=200
+    ),
     *(
-        Case(
-            f"Range {value[:40]} is not satisfiable",
-            "9110 15.5.17",
-            a_range(value),
+        row(
+            id_,
             416,
             fields={"Content-Range": "bytes */31", "Accept-Ranges": None},
             head_status=200,
         )
-        for value in (
-            "bytes=-0",
-            "bytes=31-",
-            "bytes=31-40",
-            "bytes=1000-,-0",
-            "bytes=" + "9" * 400 + "-",
+        for id_ in (
+            "range-suffix-zero",
+            "range-behind-end",
+            "range-beyond",
+            "range-none-left",
+            "range-huge-start",
         )
     ),
     *(
-        Case(
-            f"Range {value!r} is ignored",
-            "9110 14.2 T9",
-            a_range(value),
-            200,
-            fields=WHOLE,
-            body=A_TXT,
-        )
-        for value in (
-            *("bytes=5-2", "bytes=,", "bytes=", "bytes", "bytes=-", "bytes=--1", "bytes=a-b"),
-            *("bytes=+1-1_0", "bytes=1-+2", "bytes=1_0-11", "bytes=0x1-2", "bytes=\xb2-3"),
-            *("bytes=0-1,x", "bytes=0-1;2-3", "bytes 0-1", "bytes =0-1", "items=0-1", "=0-1", ""),
-            *(
-                "bytes=0-1-2",
-                "bytes=1 - 2",
-                "bytes=\xd9\xa1-\xd9\xa2",
-                "bytes=5-2,0-1",
-                "bytes=0.0-1",
-            ),
+        row(id_, 200, fields=WHOLE, body=A_TXT)
+        for id_ in (
+            "range-backwards",
+            "range-comma",
+            "range-nothing",
+            "range-unit-alone",
+            "range-hyphen",
+            "range-negative",
+            "range-letters",
+            "range-plus-and-underscore",
+            "range-plus",
+            "range-underscore",
+            "range-hex",
+            "range-superscript",
+            "range-one-bad",
+            "range-semicolon",
+            "range-no-equals",
+            "range-space-before-equals",
+            "range-unknown-unit",
+            "range-no-unit",
+            "range-empty",
+            "range-three",
+            "range-spaces",
+            "range-arabic-digits",
+            "range-backwards-first",
+            "range-decimal",
+            "range-2000-open",
+            "range-2000-suffixes",
+            "range-overlapping",
+            "range-if-range-other",
+            "range-if-range-weak",
+            "range-if-range-later",
+            "range-if-range-earlier",
+            "range-if-range-any",
+            "range-if-range-nonsense",
         )
     ),
-    Case(
-        "one of several is not satisfiable",
-        "9110 14.1.2",
-        a_range("bytes=0-1,40-50,3-4"),
+    row(
+        "range-one-unsatisfiable",
         206,
         fields={
             "Content-Type": "multipart/byteranges; boundary=ae0d722577c75d46fd8463e7",
@@ -593,141 +466,42 @@ RANGES = [
         ),
         head_status=200,
     ),
-    Case(
-        "2000 open ranges",
-        "T8",
-        a_range("bytes=" + ",".join(["0-"] * 2000)),
-        200,
-        fields=WHOLE,
-        body=A_TXT,
-    ),
-    Case(
-        "2000 suffixes",
-        "T8",
-        a_range("bytes=" + ",".join(["-1"] * 2000)),
-        200,
-        fields=WHOLE,
-        body=A_TXT,
-    ),
-    Case("overlapping ranges", "T8", a_range("bytes=0-29,1-30"), 200, fields=WHOLE, body=A_TXT),
-    Case(
-        "Range of an empty file", "9110 14.1.2", get("/empty.txt", "Range: bytes=0-"), 200, body=b""
-    ),
-    Case("Range of nothing", "9110 14.2", get("/none", "Range: bytes=0-1"), 404),
-    Case(
-        "If-Range with the tag",
-        "9110 13.1.5",
-        a_range("bytes=0-0", f"If-Range: {A_TAG}"),
-        206,
-        body=b"a",
-        head_status=200,
-    ),
-    Case(
-        "If-Range with the date",
-        "9110 13.1.5",
-        a_range("bytes=0-0", f"If-Range: {A_DATE}"),
-        206,
-        body=b"a",
-        head_status=200,
-    ),
-    *(
-        Case(
-            f"If-Range {value}",
-            "9110 13.1.5",
-            a_range("bytes=0-0", f"If-Range: {value}"),
-            200,
-            fields=WHOLE,
-            body=A_TXT,
-        )
-        for value in (
-            '"other"',
-            f"W/{A_TAG}",
-            "Sun, 20 Sep 2026 14:13:21 GMT",
-            "Sun, 20 Sep 2026 14:13:19 GMT",
-            "*",
-            "nonsense",
-        )
-    ),
+    row("range-empty-file", 200, body=b""),
+    row("range-nothing-there", 404),
+    row("range-if-range-tag", 206, body=b"a", head_status=200),
+    row("range-if-range-date", 206, body=b"a", head_status=200),
 ]
 
 CONDITIONS = [
     *(
-        Case(
-            f"If-None-Match {value}",
-            "9110 13.1.2",
-            get("/a.txt", f"If-None-Match: {value}"),
+        row(
+            f"conditional-inm-{name}",
             304,
             fields={"ETag": A_TAG, "Last-Modified": A_DATE, "Content-Type": None},
             body=b"",
         )
-        for value in (A_TAG, f"W/{A_TAG}", "*", f'"x", {A_TAG}', f'"x","y" ,W/{A_TAG}, "z"')
+        for name in ("tag", "weak", "any", "in-list", "in-long-list")
     ),
-    Case(
-        "If-None-Match of another",
-        "9110 13.1.2",
-        get("/a.txt", 'If-None-Match: "x"'),
-        200,
-        body=A_TXT,
-    ),
-    Case(
-        "If-None-Match in two lines",
-        "9110 5.3",
-        get("/a.txt", 'If-None-Match: "x"', f"If-None-Match: {A_TAG}"),
-        304,
-    ),
-    Case(
-        "If-None-Match silences If-Modified-Since",
-        "9110 13.1.3",
-        get("/a.txt", 'If-None-Match: "x"', f"If-Modified-Since: {A_DATE}"),
-        200,
-    ),
-    *(
-        Case(
-            f"If-Modified-Since {value}",
-            "9110 13.1.3",
-            get("/a.txt", f"If-Modified-Since: {value}"),
-            status,
-        )
-        for value, status in (
-            (A_DATE, 304),
-            ("Sunday, 20-Sep-26 14:13:20 GMT", 304),
-            ("Sun Sep 20 14:13:20 2026", 304),
-            ("Mon, 21 Sep 2026 00:00:00 GMT", 304),
-            ("Sun, 20 Sep 2026 14:13:19 GMT", 200),
-            ("Sun, 20 Sep 2026 14:13:20 +0000", 200),
-            ("Sun, 31 Feb 2026 14:13:20 GMT", 200),
-            ("nonsense", 200),
-        )
-    ),
-    Case("If-Match", "9110 13.1.1", get("/a.txt", f"If-Match: {A_TAG}"), 200, body=A_TXT),
-    Case("If-Match of any", "9110 13.1.1", get("/a.txt", "If-Match: *"), 200, body=A_TXT),
-    Case("If-Match of another", "9110 13.1.1", get("/a.txt", 'If-Match: "x"'), 412),
-    Case("If-Match of a weak one", "9110 13.1.1", get("/a.txt", f"If-Match: W/{A_TAG}"), 412),
-    Case("If-Match of nothing", "9110 13.1.1", get("/none", "If-Match: *"), 404),
-    Case(
-        "If-Unmodified-Since",
-        "9110 13.1.4",
-        get("/a.txt", "If-Unmodified-Since: Sun, 20 Sep 2026 14:13:19 GMT"),
-        412,
-    ),
-    Case(
-        "If-Unmodified-Since, unmodified",
-        "9110 13.1.4",
-        get("/a.txt", f"If-Unmodified-Since: {A_DATE}"),
-        200,
-    ),
-    Case(
-        "If-Match goes before If-None-Match",
-        "9110 13.2.2",
-        get("/a.txt", 'If-Match: "x"', f"If-None-Match: {A_TAG}"),
-        412,
-    ),
-    Case(
-        "conditions go before Range",
-        "9110 13.2.2",
-        a_range("bytes=0-0", f"If-None-Match: {A_TAG}"),
-        304,
-    ),
+    row("conditional-inm-other", 200, body=A_TXT),
+    row("conditional-inm-two-lines", 304),
+    row("conditional-inm-before-ims", 200),
+    row("conditional-ims-equal", 304),
+    row("conditional-ims-rfc850", 304),
+    row("conditional-ims-asctime", 304),
+    row("conditional-ims-later", 304),
+    row("conditional-ims-earlier", 200),
+    row("conditional-ims-other-zone", 200),
+    row("conditional-ims-no-such-day", 200),
+    row("conditional-ims-nonsense", 200),
+    row("conditional-im-tag", 200, body=A_TXT),
+    row("conditional-im-any", 200, body=A_TXT),
+    row("conditional-im-other", 412),
+    row("conditional-im-weak", 412),
+    row("conditional-im-nothing", 404),
+    row("conditional-ius-earlier", 412),
+    row("conditional-ius-equal", 200),
+    row("conditional-im-before-inm", 412),
+    row("conditional-before-range", 304),
     Case(
         "a file without a meaningful time",
         "9110 8.8.2.1",
@@ -738,50 +512,68 @@ CONDITIONS = [
 ]
 
 PATHS = [
-    Case("NUL", "T12", get("/a.txt%00.html"), 400),
-    Case("NUL alone", "T12", get("/%00"), 400),
-    Case("half an escape", "3986 2.1", get("/a.txt%4"), 400),
-    Case("an escape without digits", "3986 2.1", get("/%zz"), 400),
-    Case("a percent sign", "3986 2.1", get("/50%.txt"), 400),
-    Case("an escaped percent sign", "3986 2.4", get("/50%25.txt"), 200, body=b"percent"),
-    Case("decoded once", "3986 2.4", get("/50%2525.txt"), 200, body=b"percent twenty-five"),
-    Case("escapes", "3986 2.1", get("/%61%2etxt"), 200, body=A_TXT),
-    Case("space", "3986 2.1", get("/a%20b.txt"), 200, body=b"space"),
-    Case("plus is no space", "3986 2.1", get("/a+b.txt"), 404),
-    Case("UTF-8", "3986 2.5", get("/%C3%BC.txt"), 200, body=b"umlaut"),
+    row("path-nul", 400),
+    row("path-nul-alone", 400),
+    row("path-half-escape", 400),
+    row("path-no-digits", 400),
+    row("path-percent", 400),
+    row("path-escaped-percent", 200, body=b"percent"),
+    row("path-decoded-once", 200, body=b"percent twenty-five"),
+    row("path-escapes", 200, body=A_TXT),
+    row("path-space", 200, body=b"space"),
+    row("path-plus", 404),
+    row("path-utf8", 200, body=b"umlaut"),
     Case("not UTF-8", "T12", get("/%ff.txt"), 200, body=b"not UTF-8"),
-    Case("over-long UTF-8 dots", "T6", get("/%c0%ae%c0%ae/outside.txt"), 404),
-    Case("name of 300 octets", "T12", get("/" + "a" * 300), 404),
-    Case("path of 7000 octets", "T12", get("/a" * 3500), 404),
-    Case("backslash", "T10", get("/back\\slash.txt"), 200, body=b"backslash"),
-    Case("backslash is no separator", "T10", get("/sub\\index.html"), 404),
-    Case("escaped backslashes", "T6", get("/..%5c..%5coutside.txt"), 404),
-    Case("escaped slash", "T11", get("/sub%2findex.html"), 404),
-    Case("escaped slash and dots", "T6", get("/..%2foutside.txt"), 404),
-    Case("escaped slash for the first", "T6", get("/%2fetc/passwd"), 404),
-    Case("dots", "3986 5.2.4", get("/sub/../a.txt"), 200, body=A_TXT),
-    Case("escaped dots", "3986 5.2.4", get("/sub/%2e%2E/a.txt"), 200, body=A_TXT),
-    Case("dots beyond the root", "T6", get("/../../../../a.txt"), 200, body=A_TXT),
-    Case("dots to a neighbour", "T6", get("/../outside.txt"), 404),
-    Case("dots to a sibling of similar name", "T6", get("/../root2/c.txt"), 404),
-    Case("an absolute path", "T6", get("//etc/passwd"), 404),
-    Case("dots that would prove what lies above", "T13", get("/../root/a.txt"), 404),
-    Case("empty segments", "3986 3.3", get("//sub//index.html"), 200, body=b"sub"),
-    Case("file with a slash", "9110 15.5.5", get("/a.txt/"), 404),
-    Case("file as a directory", "9110 15.5.5", get("/a.txt/b"), 404),
-    Case("directory without index", "9110 15.5.5", get("/bare/"), 404),
-    Case(
-        "no such file",
-        "9110 15.5.5",
-        get("/none"),
-        404,
-        fields={"Content-Type": "text/plain; charset=utf-8"},
+    row("path-overlong-dots", 404),
+    row("path-name-of-300", 404),
+    row("path-path-of-7000", 404),
+    row("path-backslash", 200, body=b"backslash"),
+    row("path-backslash-separator", 404),
+    row("path-escaped-backslashes", 404),
+    row("path-escaped-slash", 404),
+    row("path-escaped-slash-dots", 404),
+    row("path-escaped-first-slash", 404),
+    row("path-dots", 200, body=A_TXT),
+    row("path-escaped-dots", 200, body=A_TXT),
+    row("path-dots-beyond", 200, body=A_TXT),
+    row("path-dots-neighbour", 404),
+    row("path-dots-sibling", 404),
+    row("path-absolute-path", 404),
+    row("path-above-root", 404),
+    row("path-empty-segments", 200, body=b"sub"),
+    row("path-file-slash", 404),
+    row("path-file-as-directory", 404),
+    *(
+        row(f"directory-{name}", 301, fields={"Location": location})
+        for name, location in (
+            ("slash", "/sub/"),
+            ("query", "/sub/?q=1&r"),
+            ("query-empty", "/sub/?"),
+            ("query-escape", "/sub/?a%20b"),
+            ("query-script", "/sub/?%3Cscript%3E%22'%25zz"),
+            ("query-line-break", "/sub/?%0d%0aX-Evil:1"),
+            ("two-slashes", "/sub/"),
+            ("three-slashes", "/sub/"),
+            ("four-slashes", "/sub/?q"),
+            ("dots-and-slashes", "/sub/"),
+            ("host", "/evil.com/"),
+            ("host-query", "/evil.com/?q"),
+            ("dot-host", "/evil.com/"),
+            ("escaped-dot-host", "/evil.com/"),
+            ("dots-host", "/evil.com/"),
+            ("absolute", "/sub/"),
+            ("absolute-host", "/evil.com/"),
+            ("script", "/%3Cscript%3Ealert(1)%3C/"),
+            ("line-break", "/cr%0D%0AX-Evil:%201/"),
+        )
     ),
-    Case("the query does not matter", "3986 3.4", get("/a.txt?x=/../%zz%00"), 200, body=A_TXT),
-    Case("dotfile", "8615", get("/.secret"), 404),
+    row("directory-no-index", 404),
+    row("path-none", 404, fields={"Content-Type": "text/plain; charset=utf-8"}),
+    row("path-query", 200, body=A_TXT),
+    row("path-dotfile", 404),
     Case("in a dot directory", "8615", get("/.git/config"), 404),
-    Case("an escaped dotfile", "T11", get("/%2esecret"), 404),
-    Case("well-known", "8615", get("/.well-known/security.txt"), 200),
+    row("path-dotfile-escaped", 404),
+    row("path-well-known", 200),
     Case("link within", "T6", get("/inside-link.txt"), 200, body=A_TXT),
     Case("link to the outside", "T6", get("/outside-link.txt"), 404),
     Case("directory link to the outside", "T6", get("/outside-directory/b.txt"), 404),
@@ -790,67 +582,27 @@ PATHS = [
     Case("a link to itself", "T6", get("/loop"), 404),
     Case("FIFO", "9110 15.5.5", get("/fifo"), 404),
     Case("FIFO with a slash", "9110 15.5.5", get("/fifo/"), 404),
-    Case(
-        "scripts are inert",
-        "T19",
-        get("/run.rpy"),
+    row(
+        "path-inert-rpy",
         200,
         fields={"Content-Type": "application/octet-stream"},
         body=b"resource = object()",
     ),
-    Case("scripts are inert, CGI", "T19", get("/run.cgi"), 200, body=b"#!/bin/sh\n"),
-    Case("script in the path", "T4", get("/<script>alert(1)</script>"), 404),
+    row("path-inert-cgi", 200, body=b"#!/bin/sh\n"),
+    row("path-script", 404),
 ]
 
 REDIRECTS = [
-    *(
-        Case(
-            f"redirect of {target}",
-            "9110 15.4.2 T5",
-            get(target),
-            301,
-            fields={"Location": location},
-        )
-        for target, location in (
-            ("/sub", "/sub/"),
-            ("/sub?q=1&r", "/sub/?q=1&r"),
-            ("/sub?", "/sub/?"),
-            ("/sub?a%20b", "/sub/?a%20b"),
-            ("/sub?<script>\"'%zz", "/sub/?%3Cscript%3E%22'%25zz"),
-            ("/sub?%0d%0aX-Evil:1", "/sub/?%0d%0aX-Evil:1"),
-            ("//sub", "/sub/"),
-            ("///sub", "/sub/"),
-            ("////sub?q", "/sub/?q"),
-            ("/x/..//sub", "/sub/"),
-            ("//evil.com", "/evil.com/"),
-            ("//evil.com?q", "/evil.com/?q"),
-            ("/.//evil.com", "/evil.com/"),
-            ("/%2e//evil.com", "/evil.com/"),
-            ("/../evil.com", "/evil.com/"),
-            ("http://evil.example/sub", "/sub/"),
-            ("http://evil.example//evil.com", "/evil.com/"),
-            ("/%3Cscript%3Ealert(1)%3C", "/%3Cscript%3Ealert(1)%3C/"),
-            ("/cr%0D%0AX-Evil%3A%201", "/cr%0D%0AX-Evil:%201/"),
-        )
-    ),
-    Case("backslashes in front", "T5", get("/\\evil.com"), 404, fields={"Location": None}),
-    Case("escaped backslashes in front", "T5", get("/%5cevil.com"), 404, fields={"Location": None}),
-    Case("escaped slash in front", "T5", get("/%2fevil.com"), 404, fields={"Location": None}),
-    Case(
-        "escaped slash and dots in front",
-        "T5",
-        get("//evil.com/%2f.."),
-        404,
-        fields={"Location": None},
-    ),
+    row("directory-backslashes", 404, fields={"Location": None}),
+    row("directory-escaped-backslash", 404, fields={"Location": None}),
+    row("directory-escaped-slash", 404, fields={"Location": None}),
+    row("directory-escaped-slash-dots", 404, fields={"Location": None}),
 ]
 
 CODINGS = [
     *(
-        Case(
-            f"Accept-Encoding {value!r}",
-            "9110 12.5.3",
-            get("/page.html", f"Accept-Encoding: {value}"),
+        row(
+            f"negotiation-{name}",
             200,
             fields={
                 "Content-Encoding": coding,
@@ -860,44 +612,34 @@ CODINGS = [
             },
             body=body,
         )
-        for value, coding, body in (
+        for name, coding, body in (
             ("gzip", "gzip", PAGE_GZ),
             ("x-gzip", "gzip", PAGE_GZ),
-            ("gzip, br", "br", PAGE_BR),
-            ("br;q=0.5, gzip;q=1", "gzip", PAGE_GZ),
-            ("br;q=0, gzip", "gzip", PAGE_GZ),
-            ("gzip;q=0", None, PAGE),
-            ("gzip;q=0.000, identity", None, PAGE),
-            ("*;q=0.1", "br", PAGE_BR),
-            ("identity;q=0, *", "br", PAGE_BR),
+            ("both", "br", PAGE_BR),
+            ("weights", "gzip", PAGE_GZ),
+            ("br-refused", "gzip", PAGE_GZ),
+            ("gzip-refused", None, PAGE),
+            ("gzip-refused-long", None, PAGE),
+            ("any", "br", PAGE_BR),
+            ("identity-refused", "br", PAGE_BR),
             ("identity", None, PAGE),
-            ("", None, PAGE),
-            ("zstd", None, PAGE),
-            ("gzippy", None, PAGE),
+            ("empty", None, PAGE),
+            ("unknown", None, PAGE),
+            ("like-gzip", None, PAGE),
         )
     ),
-    Case(
-        "no Accept-Encoding",
-        "9110 12.5.3",
-        get("/page.html"),
+    row(
+        "negotiation-no-field",
         200,
         fields={"Vary": "Accept-Encoding", "Content-Encoding": None},
         body=PAGE,
     ),
-    Case(
-        "everything ruled out",
-        "9110 15.5.7",
-        get("/page.html", "Accept-Encoding: *;q=0"),
-        406,
-        fields={"Vary": "Accept-Encoding"},
-    ),
-    Case(
-        "a range counts in the coded form",
-        "9110 14.2",
-        get("/page.html", "Accept-Encoding: gzip", "Range: bytes=1-4"),
+    row("negotiation-everything-refused", 406, fields={"Vary": "Accept-Encoding"}),
+    row(
+        "negotiation-range",
         206,
-        fields={"Content-Encoding": "gzip", "Content-Range": "bytes 1-4/33"},
-        body=b"gzip",
+        fields={"Content-Encoding": "gzip", "Content-Range": f"bytes 1-4/{len(PAGE_GZ)}"},
+        body=PAGE_GZ[1:5],
         head_status=200,
     ),
     Case(

@@ -12,6 +12,7 @@ from importlib import import_module
 __all__ = ["COMMANDS", "listing", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "conform": ("conform", "hold a server against HTTP/1.1: right and wrong requests"),
     "import": ("import_", "turn the configuration of another server into one for this"),
     "compress": ("compress", "write precompressed sidecars beside the files of a directory"),
     "manifest": ("manifest", "write down what the files of a directory hold, or check them"),

@@ -5,8 +5,13 @@ from zipfile import ZipFile
 
 names = set(ZipFile(sys.argv[1]).namelist())
 
-for wanted in ("tinyhttp/__init__.py", "tinyhttp/py.typed", "twisted/plugins/tinyhttp_plugin.py",
-               "tinyhttp/testing/pytest_plugin.py", "tinyhttp/conform/cases/__init__.py"):  # fmt: skip
+for wanted in (
+    "tinyhttp/__init__.py",
+    "tinyhttp/py.typed",
+    "tinyhttp/conform/cases/__init__.py",
+    "tinyhttp/testing/pytest_plugin.py",
+    "twisted/plugins/tinyhttp_plugin.py",
+):
     if wanted not in names:
         sys.exit(f"{wanted} is not in the wheel")
 

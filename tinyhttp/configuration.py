@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from .settings import SETTINGS, SITE, Setting, named
@@ -143,11 +144,11 @@ class Configuration:
 
     layer: Layer
     tables: Mapping[str, Any]
-    hosts: "list[tuple[list[str], Configuration]]"
+    hosts: "Sequence[tuple[list[str], Configuration]]"
     """Their names, and what is said of them."""
 
 
-NOTHING = Configuration({}, {}, [])
+NOTHING = Configuration(MappingProxyType({}), MappingProxyType({}), ())
 
 
 def file(path: str) -> Configuration:
@@ -195,7 +196,7 @@ def _host(
         raise Mistake(f"{place('path')}: a directory is wanted")
     layer = _layer(table, SITE, place, base)
     tables = {name: table[name] for name in TABLES if name in table}
-    return names, Configuration(layer, tables, [])
+    return names, Configuration(layer, tables, ())
 
 
 def _is_host(name: object) -> bool:

@@ -889,7 +889,7 @@ CODINGS = [
         "9110 15.5.7",
         get("/page.html", "Accept-Encoding: *;q=0"),
         406,
-        fields={"Vary": "Accept-Encoding"},
+        fields={"Vary": "Accept, Accept-Encoding"},
     ),
     Case(
         "a range counts in the coded form",

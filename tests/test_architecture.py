@@ -11,7 +11,15 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
-from types import BuiltinFunctionType, FunctionType, GenericAlias, ModuleType, NoneType, UnionType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GenericAlias,
+    MappingProxyType,
+    ModuleType,
+    NoneType,
+    UnionType,
+)
 
 import pytest
 from twisted.logger import Logger
@@ -298,6 +306,8 @@ CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*|__all__")
 def is_unchanging(value: object) -> bool:
     if isinstance(value, tuple):
         return all(is_unchanging(member) for member in value)
+    if isinstance(value, MappingProxyType):
+        return all(map(is_unchanging, value.values()))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         members = [getattr(value, field.name) for field in dataclasses.fields(value)]
         frozen: typing.Any = value

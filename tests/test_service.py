@@ -356,7 +356,7 @@ def test_half_the_rights_are_not_enough(mode: int, private: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--colour"], "option --colour not recognized"),
+        (["--wheels"], "option --wheels not recognized"),
         (["--pathes=."], "option --pathes not recognized; did you mean --path?"),
         (["--no-path"], "option --no-path not recognized; did you mean --path?"),
         (["--port"], "option --port requires argument"),

@@ -144,7 +144,7 @@ class Configuration:
 
     layer: Layer
     tables: Mapping[str, Any]
-    hosts: "list[tuple[list[str], Configuration]]"
+    hosts: "Sequence[tuple[list[str], Configuration]]"
     """Their names, and what is said of them."""
 
     def told(self) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _host(
         raise Mistake(f"{place('path')}: a directory is wanted")
     layer = _layer(table, SITE, place, base)
     tables = {name: table[name] for name in TABLES if name in table}
-    return names, Configuration(layer, tables, [])
+    return names, Configuration(layer, tables, ())
 
 
 def _is_host(name: object) -> bool:

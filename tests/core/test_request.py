@@ -1015,13 +1015,25 @@ class TestWholeHeads:
 
     def test_a_head_is_remembered_once_its_lines_are_known(self) -> None:
         reader = HeadReader(LIMITS)
-        data = head(b"Cookie: c", b"User-Agent: x")
+        data = head(b"X-Number: 1", b"User-Agent: x")
         expected = Head((b"GET / HTTP/1.1", b"Host: a"), (b"User-Agent: x",))
         assert reader.read(data) == expected
-        assert heads(reader) == {}, "another cookie may come with each request"
+        assert heads(reader) == {}, "another number may come with each request"
         assert reader.read(data) == expected
         assert heads(reader) == {data: expected}
         assert reader.read(data) is heads(reader)[data]
+
+    @pytest.mark.parametrize("name", [b"Cookie", b"AUTHORIZATION", b"Proxy-Authorization"])
+    @pytest.mark.parametrize("also", [(), (b"authorization", b"cookie")])
+    def test_no_secret_is_remembered(self, name: bytes, also: tuple[bytes, ...]) -> None:
+        """Whoever looks into our memory is not to find passwords there."""
+        reader = HeadReader(LIMITS, also)
+        data = head(name + b": hunter2", b"User-Agent: x")
+        results = [reader.read(data) for _ in range(3)]
+        assert results[0] == results[1] == results[2]
+        known = [*heads(reader), *reader._lines]
+        assert known
+        assert not any(b"hunter2" in each for each in known)
 
     def test_a_head_is_remembered_if_its_lines_are_known_from_others(self) -> None:
         reader = HeadReader(LIMITS)

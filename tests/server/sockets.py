@@ -154,6 +154,16 @@ class Peer:
         assert self.socket.send(data) == len(data)
 
 
+def is_readable(socket: socket.socket) -> bool:
+    """Wait until ``socket`` can be read from; return whether it can.
+
+    By poll, as select takes no descriptor above 1023.
+    """
+    waiting = select.poll()
+    waiting.register(socket, select.POLLIN)
+    return bool(waiting.poll(PATIENCE * 1000))
+
+
 def until(condition: Callable[[], object], *pumps: Callable[[], object]) -> None:
     """Run the ``pumps`` in turn until ``condition`` holds; they say whether they did anything."""
     limit = time.monotonic() + PATIENCE

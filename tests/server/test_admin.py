@@ -112,8 +112,8 @@ def test_numbers_after_known_traffic(
     assert value("request_duration_seconds_sum") == 0
     assert value("memo_hits_total") == 2
     assert value("cache_hits_total") == 1
-    assert value("cache_misses_total") == 3
-    assert value("disk_calls_total", purpose="look_up") == 3
+    assert value("cache_misses_total") == 4
+    assert value("disk_calls_total", purpose="look_up") == 4
     assert value("disk_calls_total", purpose="read") == 0
     assert value("connections_total") == value("open_connections") == value("idle_connections") == 1
     assert value("worker_restarts_total") == 2

@@ -119,7 +119,8 @@ def test_responses_come_in_order_however_slow_the_disk(server: Server, disk: Hel
     assert bodies(client) == [b"a"]
     disk.complete()
     assert bodies(client) == [b"a", b"bb"]
-    disk.complete()
+    disk.complete()  # there is none
+    disk.complete()  # nor a page that says so
     assert [answer.status for answer in client.answers()] == [200, 200, 404, 204]
 
 
@@ -466,6 +467,7 @@ def test_an_unforeseen_exception(
     other, victim = Client(server), Client(server).send(b"")
     with monkeypatch.context() as patch:
         patch.setattr("tinyhttp.server.exchange.answer", broken)
+        patch.setattr("tinyhttp.core.policy.answer", broken)
         victim.send(get("/a.txt", "Host: victim") + get("/b.txt"))  # an answer not given before
         if held:
             disk.complete()
@@ -485,7 +487,7 @@ def test_an_unforeseen_exception(
 def test_an_unforeseen_exception_with_head(
     server: Server, monkeypatch: pytest.MonkeyPatch, events: list[LogEvent]
 ) -> None:
-    monkeypatch.setattr("tinyhttp.server.exchange.answer", broken)
+    monkeypatch.setattr("tinyhttp.core.policy.answer", broken)
     client = Client(server).send(get("/a.txt", method="HEAD"))
     (answer,) = client.answers(bodiless=[0])
     assert answer.status == 500

@@ -395,6 +395,7 @@ def test_an_answer_may_stay_out_of_the_log(
 
     with monkeypatch.context() as patch:
         patch.setattr("tinyhttp.server.exchange.answer", answer)
+        patch.setattr("tinyhttp.core.policy.answer", answer)
         client.send(get("/a.txt") * 2)
     client.send(get("/b.txt"))
     client.send(get("/a.txt"))

@@ -1,7 +1,6 @@
 """Our own transport, over real sockets: everything arrives, once, in order; and ends are told."""
 
 import os
-import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,12 +29,12 @@ from tinyhttp.server.transport import HIGH, SocketTransport, twisted_address
 
 from .sockets import (
     KINDS,
-    PATIENCE,
     Link,
     Peer,
     Recorder,
     SocketReactor,
     connection,
+    is_readable,
     linked,
     needs_ipv6,
     until,
@@ -884,7 +883,7 @@ def test_others_get_their_turn_between_slices(content: int) -> None:
         download.send_file(part)
         while not part.ends:
             other.send(b"x")
-            assert select.select([near2], [], [], PATIENCE)[0]
+            assert is_readable(near2)
             before = part.start
             reactor.poll()
             answers += 1

@@ -634,7 +634,7 @@ CODINGS = [
         fields={"Vary": "Accept-Encoding", "Content-Encoding": None},
         body=PAGE,
     ),
-    row("negotiation-everything-refused", 406, fields={"Vary": "Accept-Encoding"}),
+    row("negotiation-everything-refused", 406, fields={"Vary": "Accept, Accept-Encoding"}),
     row(
         "negotiation-range",
         206,

@@ -139,7 +139,7 @@ class Policy:
     @property
     def decisive(self) -> frozenset[bytes]:
         """The request's fields, in lower case, that have a say besides those `answer` looks at."""
-        names = {b"accept"}
+        names: set[bytes] = set()
         if self.cors is not None:
             names |= {
                 b"origin",

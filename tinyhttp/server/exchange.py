@@ -121,20 +121,29 @@ class Exchange:
                 request, respond_refused(host.policy, request, path, refused, self._server.now())
             )
             return
-        if path is not None and host.is_plain and (found := host.site.recall(path)):
-            resource = found.resource
-            if isinstance(resource, File) and not resource.on_demand:  # as nearly always
-                self._seen = ((path, found),)
-                self.respond(answer(request, resource, self._server.now()))
-                return
+        recalled: tuple[SitePath, Found | None] | None = None
+        if path is not None and host.is_plain:
+            found = host.site.recall(path)
+            if found is not None:
+                resource = found.resource
+                if isinstance(resource, File) and not resource.on_demand:  # as nearly always
+                    self._seen = ((path, found),)
+                    self.respond(answer(request, resource, self._server.now()))
+                    return
+            recalled = path, found
         secure = host.policy.asks_secure and self._connection.is_secure(self._head)
         steps = policy_respond(host.policy, request, path, self._server.now(), secure=secure)
-        self._inquire(request, steps)
+        self._inquire(request, steps, recalled)
 
-    def _inquire(self, request: Request, steps: Steps) -> None:
+    def _inquire(
+        self,
+        request: Request,
+        steps: Steps,
+        recalled: tuple[SitePath, Found | None] | None = None,
+    ) -> None:
         """Answer as ``steps`` say, now or when the disk has spoken."""
         self._inquiry = Inquiry(
-            self._server, self._host, request, steps, self._inquired, self._broken
+            self._server, self._host, request, steps, self._inquired, self._broken, recalled
         )
         self._inquiry.start()
 

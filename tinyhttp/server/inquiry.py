@@ -40,11 +40,13 @@ _WAITING: Final = _Waiting()
 class Inquiry:
     """Takes the ``steps`` that answer ``request`` at ``host``.
 
-    Calls ``done`` with the response, or ``failed`` with a failure that is no answer.
+    Calls ``done`` with the response, or ``failed`` with a failure that is no answer. ``recalled``
+    is a path, and what the site remembers of it just now, if it has been asked already.
     """
 
     __slots__ = (
-        *("_done", "_failed", "_host", "_request", "_server", "_steps", "_waits_for"),
+        *("_done", "_failed", "_host", "_recalled", "_request", "_server", "_steps"),
+        "_waits_for",
         *("may_be_remembered", "seen"),
     )
 
@@ -56,6 +58,7 @@ class Inquiry:
         steps: Steps,
         done: "Callable[[Response, Inquiry], None]",
         failed: Callable[[Failure], None],
+        recalled: tuple[SitePath, Found | None] | None = None,
     ):
         self._server = server
         self._host = host
@@ -63,6 +66,7 @@ class Inquiry:
         self._steps = steps
         self._done = done
         self._failed = failed
+        self._recalled = recalled
         self._waits_for: Deferred[Any] | None = None
         self.seen: list[tuple[SitePath, Found]] = []
         """What was looked up, in order."""
@@ -114,7 +118,10 @@ class Inquiry:
         if is_rules_file(path) and self._host.policy.hides_rules:
             return Missing()
         site = self._host.site
-        found = site.recall(path)
+        recalled, self._recalled = self._recalled, None
+        if recalled is None or recalled[0] != path:
+            recalled = path, site.recall(path)
+        found = recalled[1]
         if found is not None:
             return self._note(found, path)
         self._waits_for = looking = self._server.look_up(path, site)

@@ -81,7 +81,8 @@ def _find_plain_tinyhttp() -> str | None:
 def _tinyhttp(job: Job, *options: str) -> Command:
     where = [f"--port=tcp:{job.port}:interface=127.0.0.1"]
     if job.tls:
-        where = [f"--listen={_tls_endpoint(job)}"]
+        certificate, key = job.tls
+        where += [f"--tls-cert={certificate}", f"--tls-key={key}"]
     log = f"--access-log={job.log or 'none'}"
     return Command(
         [sys.executable, "-m", "tinyhttp", *where, f"--path={job.root}", log, *options],

@@ -7,6 +7,7 @@ what it touches. Whatever is in doubt goes the ordinary way.
 from typing import TYPE_CHECKING
 
 from ..core.request import Head
+from ..site.files import FRESH
 from .memo import is_closed
 from .transfer import begin, rest
 
@@ -28,8 +29,9 @@ def repeat(connection: "Connection", head: Head) -> bool:  # noqa: PLR0912 (a ca
     now = server.now()
     if now < made or not site.is_fresh(path, found, now):
         return False
-    if others and not all(site.is_fresh(path, found, now) for path, found in others):
-        return False
+    for way, led_to in others:  # such as to no file, and to no page that says so
+        if not now < led_to.fresh_until <= now + FRESH and not site.is_fresh(way, led_to, now):
+            return False
     if not isinstance(body, bytes) and is_closed(body):
         return False
     if server.asks_first and not server.may_repeat(connection, body):

@@ -41,7 +41,7 @@ LEFT_ALONE = {
 }
 """Commands that no test runs, as patterns of the whole of them, and why."""
 
-AWAITED = frozenset({"--listing", "--tls-cert", "--tls-key", "--auth", "conform"})
+AWAITED: frozenset[str] = frozenset()
 """Options and commands that pages speak of and that are being made: run once they are there."""
 
 SERVERS = ("tinyhttp", "twistd", "twist")

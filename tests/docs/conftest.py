@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+HASH = "$2b$10$ucwcVR2BE2yHycadhChDSeuwonGdY9Hbzal/nvtu7.SI3KE81dDC."
+"""Of no password that anybody uses."""
+
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A directory with what examples speak of: sites, certificates, configurations."""
     with tempfile.TemporaryDirectory(prefix="docs") as name:  # short, for UNIX sockets
         root = Path(name)
-        for site in ("site", "srv/www"):
+        for site in ("site", "srv/www", "public", "docs"):
             (root / site / "downloads").mkdir(parents=True)
             (root / site / "index.html").write_text("<h1>It works</h1>\n" * 40)
             (root / site / "a.txt").write_text("abc")
@@ -28,6 +31,6 @@ def place() -> Iterator[Path]:
         for directory in (".", "etc", "etc/tinyhttp"):
             (root / directory / "tinyhttp.toml").write_text("port = 0\n")
         for users in ("users", "wages"):
-            (root / "etc/tinyhttp" / users).write_text(f"anna:$2b$12${'a' * 53}\n")
+            (root / "etc/tinyhttp" / users).write_text(f"anna:{HASH}\n")
         (root / "static.json").write_text('{"root": "site/"}')
         yield root

@@ -127,7 +127,7 @@ class Files:
         """
         now = self._clock()  # before the first look, as what is seen is as old as that at least
         if not self._hidden_files and is_hidden(path):
-            return Found(Missing(), now + FRESH)
+            return Found(Missing(), now + FRESH, release=self._releases.number)
         with self._releases.current() as release:
             found = self._find_in(release, path, now)
         if isinstance(found.resource, Missing) and is_fingerprinted(path):
@@ -191,7 +191,11 @@ class Files:
         """
         with self._releases.earlier() as releases:
             for release in releases:
-                found = self._find_in(release, path, now)
+                try:
+                    found = self._find(release, path, now)
+                except OSError as error:  # on its way out, perhaps with its whole disk
+                    _check_exhaustion(error)
+                    continue
                 if isinstance(found.resource, File):
                     found.seen = None
                     found.fresh_until = min(found.fresh_until, release.until)

@@ -66,6 +66,11 @@ class Releases:
         self._lock = Lock()
         self._opening = Lock()
 
+    @property
+    def number(self) -> int:
+        """Of the current release, as far as anybody has seen."""
+        return self._current.number
+
     def close(self) -> None:
         """Close every tree, as soon as nobody uses it any more."""
         with self._lock:

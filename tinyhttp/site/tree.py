@@ -18,6 +18,8 @@ from contextlib import contextmanager
 __all__ = ["Outside", "Tree"]
 
 _MAX_LINKS = 40  # Linux gives up after as many
+# What leads somewhere else for each process, and in a moment: these are opened once.
+_OF_THE_PROCESS = (b"/proc/", b"/dev/fd/")
 _TRIES = 3
 """How often the root is opened until its real path is that of what was opened."""
 
@@ -59,8 +61,11 @@ class Tree:
     def is_replaced(self) -> bool:
         """Return whether the path of the root leads to another directory by now.
 
-        One system call, as long as it does not. Raises ``OSError`` if it leads to none.
+        One system call, as long as it does not. Never for what is a link of the process's own, such
+        as ``/dev/fd/3``. Raises ``OSError`` if it leads to none.
         """
+        if self._path.startswith(_OF_THE_PROCESS):
+            return False
         state = os.stat(self._path)
         if _number(state) == self._number:
             return False

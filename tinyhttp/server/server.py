@@ -81,8 +81,11 @@ class Server(Factory):
     seconds from any beginning. ``tally`` counts what is done, and ``pages`` are paths that are
     answered without looking for a file. ``compress`` names the codings in which text without
     sidecars is sent ("br", "zstd", "gzip"), the preferred one first; ``contents`` is what is known
-    of the files beforehand, as in `Files`. If ``root`` comes to lead to another directory, that is
-    served, and fingerprinted files of the one before for ``keep_releases`` seconds more. With ``None`` for ``root`` there are no files at all.
+    of the files beforehand, as in `Files`. With ``None`` for ``root`` there are no files at all.
+
+    If ``root`` comes to lead to another directory, that is served, and for ``keep_releases``
+    seconds more the fingerprinted files of the one before.
+
     Raises ``OSError`` if ``root`` can't be opened, ``ValueError`` for a coding that there is no
     encoder for.
     """

@@ -252,6 +252,18 @@ def test_what_leads_elsewhere_for_each_process_is_opened_once(
     os.close(other)
 
 
+def test_a_directory_that_has_no_path_any_more(place: Place, open_files: OpenFiles) -> None:
+    """It is opened all the same, by its descriptor."""
+    directory = place.path.parent / "removed"
+    directory.mkdir()
+    descriptor = os.open(directory, os.O_RDONLY)
+    directory.rmdir()
+    files = open_files(f"/proc/self/fd/{descriptor}")
+    os.close(descriptor)
+    for _ in range(2):
+        assert served(files) is None
+
+
 def test_no_switch_is_seen_where_there_is_none(
     place: Place, open_files: OpenFiles, told: list[OSError | None]
 ) -> None:

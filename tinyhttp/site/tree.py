@@ -46,7 +46,7 @@ class Tree:
         # Absolute, as a daemon changes its directory; but as it is: "link/.." is not ".".
         given = os.fsencode(root)
         self._path = given if os.path.isabs(given) else os.path.join(os.getcwdb(), given)
-        self._root, real = _open_root(given, self._path)
+        self._root, real = _open_root(root, self._path)
         # What an absolute link inside may begin with: the root as it was given, and as it is.
         self._roots = tuple(
             path.rstrip(b"/") + b"/" for path in (real, os.path.abspath(self._path))
@@ -117,7 +117,7 @@ class Tree:
             place.close()
 
 
-def _open_root(root: bytes, path: bytes) -> tuple[int, bytes]:
+def _open_root(root: str | bytes | os.PathLike[str], path: bytes) -> tuple[int, bytes]:
     """Return a descriptor of ``root``, the absolute ``path`` of which may be a link, and its place.
 
     It is seen to that the two belong together, as the link may be switched in between.

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+
 from ..core.policy import Policy
 from ..core.redirects import plain_host
 from ..site.coding import select
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from ..site.verification import Contents
 
 __all__ = ["Host", "Hosts", "SiteOptions", "make_host"]
+
+_log = Logger()
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,6 +39,7 @@ class SiteOptions:
     compress: Sequence[str] = ()
     contents: "Contents | None" = None
     policy: Policy = field(default_factory=Policy)
+    keep_releases: float = 0
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -71,10 +76,26 @@ def make_host(
             media_types=options.media_types,
             contents=options.contents,
             on_demand=on_demand,
+            keep=options.keep_releases,
+            tell=lambda error: reactor.callFromThread(_tell, options, error),
         )
     site = Site(files, clock, capacity)
     forms = Forms(reactor, threads, site)
     return Host(site, options.policy, forms, options.policy.is_plain)
+
+
+def _tell(options: SiteOptions, error: OSError | None) -> None:
+    """Log that another release is served, or that none can be had; see `Releases`."""
+    if error is not None:
+        _log.warn(
+            "{root}: {reason}; what was there before is served until that changes",
+            root=options.root,
+            reason=error.strerror,
+        )
+        return
+    _log.info("{root} leads to another directory now, which is served", root=options.root)
+    if options.contents is not None:
+        _log.warn("the manifest does not apply to it, and is not used any more")
 
 
 class Hosts:

@@ -33,6 +33,7 @@ class Listings:
     def __init__(self, disk: Disk, clock: Callable[[], float]):
         self._disk = disk
         self._clock = clock
+        self._era = 0
         self._known: LRU[_Key, tuple[float, Listed]] = LRU(ENTRIES, OCTETS)
         self._waiting: dict[_Key, list[Deferred[Listed]]] = {}
 
@@ -49,17 +50,19 @@ class Listings:
         if len(waiting) == 1:
             reading = self._disk.run(site.files.listed, wish.path, wish.view, wish.form)
             _ = reading.addCallbacks(
-                self._read, self._failed, callbackArgs=(key,), errbackArgs=(key,)
+                self._read, self._failed, callbackArgs=(key, self._era), errbackArgs=(key,)
             )
         return result
 
     def forget(self) -> None:
-        """Remember nothing."""
+        """Remember nothing, nor what is being read now."""
+        self._era += 1
         self._known.clear()
 
-    def _read(self, listed: Listed, key: _Key) -> None:
+    def _read(self, listed: Listed, key: _Key, era: int) -> None:
         size = listed.size if isinstance(listed, Representation) else 1
-        self._known.put(key, (self._clock(), listed), size)
+        if era == self._era:
+            self._known.put(key, (self._clock(), listed), size)
         for waiting in self._waiting.pop(key):
             if not waiting.called:
                 waiting.callback(listed)

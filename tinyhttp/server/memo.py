@@ -65,6 +65,11 @@ class Memo:
         self._octets = 0
         self.get = self._answers.get
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._answers.clear()
+        self._octets = 0
+
     def put(self, lines: tuple[bytes, ...], answer: Remembered) -> None:
         """Remember ``answer`` under ``lines``."""
         if not self._entries:
@@ -74,8 +79,7 @@ class Memo:
         if old is not None:
             self._octets -= _weight(lines, old)
         if len(self._answers) >= self._entries or self._octets + weight > OCTETS:
-            self._answers.clear()
-            self._octets = 0
+            self.clear()
         self._octets += weight
         self._answers[lines] = answer
 

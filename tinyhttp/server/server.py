@@ -82,6 +82,10 @@ class Server(Factory):
     answered without looking for a file. ``compress`` names the codings in which text without
     sidecars is sent ("br", "zstd", "gzip"), the preferred one first; ``contents`` is what is known
     of the files beforehand, as in `Files`. With ``None`` for ``root`` there are no files at all.
+
+    If ``root`` comes to lead to another directory, that is served, and for ``keep_releases``
+    seconds more the fingerprinted files of the one before.
+
     Raises ``OSError`` if ``root`` can't be opened, ``ValueError`` for a coding that there is no
     encoder for.
     """
@@ -113,6 +117,7 @@ class Server(Factory):
         policy: Policy | None = None,
         hosts: Mapping[bytes, SiteOptions] | None = None,
         passwords: "Passwords | None" = None,
+        keep_releases: float = 0,
         stopwatch: Callable[[], float] = perf_counter,
     ):
         own = SiteOptions(
@@ -124,6 +129,7 @@ class Server(Factory):
             compress,
             contents,
             policy or Policy(),
+            keep_releases,
         )
         allowed = descriptors_allowed()
         capacity = within(capacity or Capacity(), allowed)
@@ -160,6 +166,8 @@ class Server(Factory):
         self._secure_memo = self.memo
         if any(each.asks_secure for each in policies):
             self._secure_memo = Memo()
+        for host in self.hosts.every:
+            host.site.on_switch = self._forget_answers
         self.room = make_poller(reactor)
         self.connections: set[Connection] = set()
         self.crowd = self._make_crowd(places_beside(capacity, threads, allowed))
@@ -261,6 +269,12 @@ class Server(Factory):
         if self.passwords is None:
             return False
         return self.passwords.verify(question.access.source, question.credentials)
+
+    def _forget_answers(self) -> None:
+        """Forget what was made of files that are others now."""
+        self.memo.clear()
+        self._secure_memo.clear()
+        self.listings.forget()
 
     def look_up(self, path: SitePath, site: Site | None = None) -> Deferred[Found]:
         """Return a Deferred of what ``path`` leads to in ``site``, or else ours; may be cancelled.

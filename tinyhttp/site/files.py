@@ -8,10 +8,10 @@ and may run in any thread.
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..core.caching import is_fingerprinted
 from ..core.listing import TooMany, View
 from ..core.listing_forms import represent
 from ..core.media_types import is_compressible, media_type
@@ -22,7 +22,6 @@ from ..core.resource import (
     Forbidden,
     Missing,
     OnDemand,
-    OpenFile,
     Representation,
     Resource,
 )
@@ -31,8 +30,10 @@ from ..core.rules import RULES_FILES
 from ..core.validators import Validators, from_digest, from_time, is_meaningless, on_demand
 from .cache import LRU
 from .coding import EXTENSIONS
+from .found import Found, hold, let_go
 from .names import is_public, read_names
 from .open_file import SharedFile
+from .releases import Release, Releases
 from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
@@ -76,31 +77,19 @@ _DIGESTS = 4096
 """Digests remembered of files whose time says nothing."""
 
 
-@dataclass(slots=True)
-class Found:
-    """What a path led to, and until when (epoch seconds) that may be taken for granted."""
-
-    resource: Resource
-    fresh_until: float
-    seen: list[tuple[bytes, Identity | None]] | None = None
-    """The names that were looked at in the directory, for `Files.is_unchanged`; ``None`` if the
-    answer to that may take its time."""
-    directory: Identity | None = None
-    """The state of that directory, if whatever makes one of the absent names lead to something is
-    sure to change it."""
-
-
 Listed: TypeAlias = Representation | TooMany | Resource
 """A listing; that there are too many names for one; or why there is none."""
 
 
 class Files:
-    """The files of a tree, as resources.
+    """The files of a tree, and of those that take its place, as resources.
 
     ``index`` are the names tried in a directory, in order; ``media_types`` go before the built-in
     table (see `media_type`); ``clock`` gives epoch seconds. Where the ``contents`` of a file are
     known, its tag is made from them. ``on_demand`` are the codings that compressible files get
-    which have no sidecar for them, the preferred one first.
+    which have no sidecar for them, the preferred one first. For ``keep`` seconds after another tree
+    has taken the place of one, files with a fingerprint are looked for in the old one as well;
+    ``tell`` hears of it: see `Releases`.
     """
 
     def __init__(
@@ -113,8 +102,10 @@ class Files:
         media_types: Mapping[bytes, bytes] | None = None,
         contents: "Contents | None" = None,
         on_demand: Sequence[bytes] = (),
+        keep: float = 0,
+        tell: Callable[[OSError | None], object] = id,
     ):
-        self._tree = tree
+        self._releases = Releases(tree, clock, keep=keep, tell=tell)
         self._clock = clock
         self._index = [os.fsencode(name) for name in index]
         self._hidden_files = hidden_files
@@ -126,7 +117,7 @@ class Files:
 
     def close(self) -> None:
         """Close the root; files that were found stay open until they are let go of."""
-        self._tree.close()
+        self._releases.close()
 
     def find(self, path: SitePath) -> Found:
         """Return what ``path`` leads to. The caller has to let go of it (`let_go`).
@@ -136,11 +127,13 @@ class Files:
         """
         now = self._clock()  # before the first look, as what is seen is as old as that at least
         if not self._hidden_files and is_hidden(path):
-            return Found(Missing(), now + FRESH)
-        try:
-            return self._find(path, now)
-        except OSError as error:
-            return Found(_resource_of(error), now + FRESH)
+            return Found(Missing(), now + FRESH, release=self._releases.number)
+        with self._releases.current() as release:
+            found = self._find_in(release, path, now)
+        if isinstance(found.resource, Missing) and is_fingerprinted(path):
+            found = self._find_earlier(path, now) or found
+        found.release = release.number
+        return found
 
     def listed(self, path: SitePath, view: View, form: bytes) -> Listed:
         """Return which names the directory ``path`` holds, in a ``form`` of `listing_forms`.
@@ -152,7 +145,10 @@ class Files:
         shown = _anything if self._hidden_files else is_public
         top = not path.segments
         try:
-            with self._tree.directory(path.segments) as place:
+            with (
+                self._releases.current() as release,
+                release.tree.directory(path.segments) as place,
+            ):
                 listing = read_names(
                     place,
                     path,
@@ -171,41 +167,62 @@ class Files:
         """
         if found.seen is None or found.fresh_until < self._clock() - STALE:
             return False
-        way = path.segments if path.directory else path.segments[:-1]
         try:
-            same = found.directory is not None and found.directory == self._identity((*way, b"."))
-            return all(
-                (same and seen is None) or self._identity((*way, name)) == seen
-                for name, seen in found.seen
-            )
+            release = self._releases.still(found.release)
+            if release is None:
+                return False
+            try:
+                return _is_same(release.tree, path, found)
+            finally:
+                self._releases.let_go(release)
         except OSError:
             return False
 
-    def _identity(self, names: tuple[bytes, ...]) -> Identity | None:
-        stat = self._tree.state(names)
-        return None if stat is None else identity(stat)
+    def _find_in(self, release: Release, path: SitePath, now: float) -> Found:
+        try:
+            return self._find(release, path, now)
+        except OSError as error:
+            return Found(_resource_of(error), now + FRESH)
 
-    def _find(self, path: SitePath, now: float) -> Found:
+    def _find_earlier(self, path: SitePath, now: float) -> Found | None:
+        """Return the file that an earlier release has at ``path``, if one has.
+
+        As whatever becomes of the current one comes first, all is looked up again after a second.
+        """
+        with self._releases.earlier() as releases:
+            for release in releases:
+                try:
+                    found = self._find(release, path, now)
+                except OSError as error:  # on its way out, perhaps with its whole disk
+                    _check_exhaustion(error)
+                    continue
+                if isinstance(found.resource, File):
+                    found.seen = None
+                    found.fresh_until = min(found.fresh_until, release.until)
+                    return found
+        return None
+
+    def _find(self, release: Release, path: SitePath, now: float) -> Found:
         nothing = Found(Missing(), now + FRESH)
         if path.directory:
-            with self._tree.directory(path.segments) as place:
+            with release.tree.directory(path.segments) as place:
                 missing: list[bytes] = []
                 for name in self._index:
-                    if found := self._file(place, (*path.segments, name), now):
+                    if found := self._file(release, place, (*path.segments, name), now):
                         for absent in missing:
                             _note_absence(found, place, absent)
                         return found
                     missing.append(name)
                 return nothing
         *way, name = path.segments
-        with self._tree.directory(way) as place:
-            if found := self._file(place, path.segments, now):
+        with release.tree.directory(way) as place:
+            if found := self._file(release, place, path.segments, now):
                 return found
             if place.is_directory(name):
                 return Found(Directory(path.escaped(directory=True)), now + FRESH)
             return nothing
 
-    def _file(self, place: Place, names: Names, now: float) -> Found | None:
+    def _file(self, release: Release, place: Place, names: Names, now: float) -> Found | None:
         """Return the file ``names``, which is in ``place``, with its sidecars.
 
         ``None`` if there is no such regular file.
@@ -219,7 +236,7 @@ class Files:
             return None
         content_type = media_type(name, self._media_types)
         local = read_at_once(plain.descriptor, 1, 0) is not None
-        found = Found(File(()), now + FRESH, [] if local else None, directory)
+        found = Found(File(()), now + FRESH, [] if local else None, directory, release.number)
         try:
             state = self._add(found, plain, names, content_type, b"", now)
             for extension, coding in _SIDECARS:
@@ -268,7 +285,7 @@ class Files:
         assert isinstance(found.resource, File)
         try:
             snapshot = take_snapshot(file)
-            sha256 = self._known(names, snapshot)
+            sha256 = self._known(names, snapshot, found.release)
             validators = self._validators(file, snapshot, coding, now, sha256)
             if validators.settled or snapshot.torn:
                 found.fresh_until = min(found.fresh_until, validators.settled or now)
@@ -315,9 +332,9 @@ class Files:
                 form.etag, form.useless = etag, False
         found.resource = File(variants, tuple(forms))
 
-    def _known(self, names: Names, snapshot: Snapshot) -> bytes | None:
-        """Return the SHA-256 of the content, if it is known beforehand."""
-        if self._contents is None or snapshot.torn:
+    def _known(self, names: Names, snapshot: Snapshot, release: int) -> bytes | None:
+        """Return the SHA-256 of the content, if it is known beforehand: of the first release."""
+        if self._contents is None or snapshot.torn or release:
             return None
         return self._contents.digest(names, identity(snapshot.stat))
 
@@ -373,6 +390,21 @@ class NoFiles:
         return True
 
 
+def _is_same(tree: Tree, path: SitePath, found: Found) -> bool:
+    """Return whether the names that ``found`` came of lead to the same files in ``tree``."""
+    way = path.segments if path.directory else path.segments[:-1]
+    same = found.directory is not None and found.directory == _identity(tree, (*way, b"."))
+    return all(
+        (same and seen is None) or _identity(tree, (*way, name)) == seen
+        for name, seen in found.seen or ()
+    )
+
+
+def _identity(tree: Tree, names: Names) -> Identity | None:
+    stat = tree.state(names)
+    return None if stat is None else identity(stat)
+
+
 def _anything(name: bytes) -> bool:
     return True
 
@@ -417,22 +449,3 @@ def _resource_of(error: OSError) -> Resource:
 def _check_exhaustion(error: OSError) -> None:
     if error.errno in _EXHAUSTED:
         raise Refused(503, "The server is short of resources.", [(b"Retry-After", b"1")]) from error
-
-
-def hold(found: Found) -> None:
-    """Keep the files that ``found`` holds open until another `let_go`."""
-    for file in _open_files(found):
-        file.hold()
-
-
-def let_go(found: Found) -> None:
-    """Let go of the files that ``found`` holds open."""
-    for file in _open_files(found):
-        file.let_go()
-
-
-def _open_files(found: Found) -> list[OpenFile]:
-    if not isinstance(found.resource, File):
-        return []
-    contents = [variant.content for variant in found.resource.variants]
-    return [content for content in contents if not isinstance(content, bytes)]

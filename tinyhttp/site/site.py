@@ -46,6 +46,9 @@ class Site:
         self._small: LRU[SitePath, Found] = LRU(capacity.files, capacity.octets, let_go)
         self._large: LRU[SitePath, Found] = LRU(capacity.files, capacity.descriptors, let_go)
         self._closed = False
+        self._release = 0
+        self.on_switch: Callable[[], object] = int
+        """Called when another release is known to be served; see `Releases`."""
         self.hits = self.misses = 0
         """How often a path was known, and how often not."""
         self._others: LRU[SitePath, Found] = LRU(capacity.others, capacity.others)
@@ -61,6 +64,9 @@ class Site:
     def forget(self) -> None:
         """Forget everything, now and from now on; transfers under way keep what they hold."""
         self._closed = True
+        self._clear()
+
+    def _clear(self) -> None:
         for memory in (self._small, self._large, self._others):
             memory.clear()
         self._forms.clear()
@@ -82,16 +88,26 @@ class Site:
         if now < found.fresh_until <= now + FRESH:  # later than that: the clock was set back
             return True
         if not self.files.is_unchanged(path, found):
-            found.fresh_until, found.seen = 0, None  # for ever, whatever the clock may say later
+            _outdate(found)
             return False
         found.fresh_until = now + FRESH
         return True
 
     def remember(self, path: SitePath, found: Found) -> None:
-        """Keep ``found`` in place of what was known before; takes over what it holds open."""
-        if self._closed:  # it comes from a thread that was slower than the end
+        """Keep ``found`` in place of what was known before; takes over what it holds open.
+
+        The first of another release ends the memory of those before, so that nobody gets a page of
+        the new one and then a picture of the old one.
+        """
+        if found.release < self._release:  # it comes from a thread that was slower than a switch
+            _outdate(found)
+        if self._closed or found.release < self._release:  # or slower than the end
             let_go(found)
             return
+        if found.release > self._release:
+            self._release = found.release
+            self._clear()
+            self.on_switch()
         for memory in (self._small, self._large, self._others):
             memory.remove(path)
         if not isinstance(found.resource, File):
@@ -123,6 +139,10 @@ class Site:
             return
         size = 0 if form.made is None else form.made.size
         self._forms.put(key, form, size)
+
+
+def _outdate(found: Found) -> None:
+    found.fresh_until, found.seen = 0, None  # for ever, whatever the clock may say later
 
 
 def _unmake(form: OnDemand) -> None:

@@ -9,6 +9,7 @@ request, and the walk can't climb above the descriptor that it started from.
 Runs in any thread; keeps no state but the root's descriptor.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,10 @@ from contextlib import contextmanager
 __all__ = ["Outside", "Tree"]
 
 _MAX_LINKS = 40  # Linux gives up after as many
+# What leads somewhere else for each process, and in a moment: these are opened once.
+_OF_THE_PROCESS = (b"/proc/", b"/dev/fd/")
+_TRIES = 3
+"""How often the root is opened until its real path is that of what was opened."""
 
 # O_PATH asks for the right to pass through a directory only, not for that to list it.
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
@@ -38,17 +43,54 @@ class Tree:
     """
 
     def __init__(self, root: str | bytes | os.PathLike[str], *, follow_links: bool = False):
-        self._root = os.open(root, _DIRECTORY)
+        # Absolute, as a daemon changes its directory; but as it is: "link/.." is not ".".
+        given = os.fsencode(root)
+        self._path = given if os.path.isabs(given) else os.path.join(os.getcwdb(), given)
+        self._root, real = _open_root(root, self._path)
         # What an absolute link inside may begin with: the root as it was given, and as it is.
         self._roots = tuple(
-            os.fsencode(path).rstrip(b"/") + b"/"
-            for path in (os.path.realpath(root), os.path.abspath(root))
+            path.rstrip(b"/") + b"/" for path in (real, os.path.abspath(self._path))
         )
+        self._number = _number(os.fstat(self._root))
         self._follow_links = follow_links
 
     def close(self) -> None:
         """Close the root's descriptor; open files stay open."""
         os.close(self._root)
+
+    def is_replaced(self) -> bool:
+        """Return whether the path of the root leads to another directory by now.
+
+        One system call, as long as it does not. Never for what is a link of the process's own, such
+        as ``/dev/fd/3``. Raises ``OSError`` if it leads to none.
+        """
+        if self._path.startswith(_OF_THE_PROCESS):
+            return False
+        state = os.stat(self._path)
+        if _number(state) == self._number:
+            return False
+        if not stat.S_ISDIR(state.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        # Some file systems number a directory anew: overlays do, when they make it their own.
+        self._number = _number(os.fstat(self._root))
+        return _number(state) != self._number
+
+    def opened_again(self) -> "Tree":
+        """Return the tree to which the path of the root leads now.
+
+        Raises ``OSError`` if it can't be opened, or not be entered.
+        """
+        tree = Tree(self._path, follow_links=self._follow_links)
+        try:
+            os.stat(b".", dir_fd=tree._root)
+        except BaseException:
+            tree.close()
+            raise
+        return tree
+
+    def is_same(self, other: "Tree") -> bool:
+        """Return whether the roots are one directory; both have to be open."""
+        return self._number == other._number
 
     def state(self, names: Sequence[bytes]) -> os.stat_result | None:
         """Return the state of what ``names`` lead to, ``None`` if they lead nowhere.
@@ -73,6 +115,34 @@ class Tree:
             yield place
         finally:
             place.close()
+
+
+def _open_root(root: str | bytes | os.PathLike[str], path: bytes) -> tuple[int, bytes]:
+    """Return a descriptor of ``root``, the absolute ``path`` of which may be a link, and its place.
+
+    It is seen to that the two belong together, as the link may be switched in between.
+    """
+    for _ in range(_TRIES):
+        descriptor = os.open(root, _DIRECTORY)
+        real = os.path.realpath(path)
+        if _leads_to(real, descriptor):
+            break
+        os.close(descriptor)
+    else:  # a link of the kernel's own, such as those in /proc: what they say may be no path
+        descriptor = os.open(root, _DIRECTORY)
+    return descriptor, real
+
+
+def _leads_to(path: bytes, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _number(state: os.stat_result) -> tuple[int, int]:
+    """Return what tells a directory from every other, as long as it is open."""
+    return state.st_dev, state.st_ino
 
 
 class Place:

@@ -107,6 +107,7 @@ def _site(reactor: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         "compress": values["compress"],
         "contents": _contents(reactor, values),
         "policy": make_policy(values),
+        "keep_releases": values["keep-releases"],
     }
 
 

@@ -13,6 +13,7 @@ from .readers import (
     hsts,
     https_port,
     media_type,
+    seconds,
     text,
     trailing_slash,
 )
@@ -149,5 +150,12 @@ SITE: tuple[Setting, ...] = (
         "Have browsers ask over TLS only, for so many seconds: 31536000, or "
         "'31536000; includeSubDomains'.",
         hint="seconds",
+    ),
+    Setting(
+        "keep-releases",
+        seconds(0),
+        "0",
+        "Seconds for which fingerprinted files of earlier releases are still found, after --path "
+        "was switched to another.",
     ),
 )

@@ -20,7 +20,7 @@ from .forms import Forms
 if TYPE_CHECKING:
     from ..site.verification import Contents
 
-__all__ = ["Host", "Hosts", "SiteOptions", "make_host"]
+__all__ = ["Host", "Hosts", "SiteOptions", "make_host", "make_hosts"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -75,6 +75,27 @@ def make_host(
     site = Site(files, clock, capacity)
     forms = Forms(reactor, threads, site)
     return Host(site, options.policy, forms, options.policy.is_plain)
+
+
+def make_hosts(
+    default: SiteOptions,
+    others: Mapping[bytes, SiteOptions],
+    make: Callable[[SiteOptions], Host],
+) -> "Hosts":
+    """Return the sites that `make_host` (``make``) makes of ``default`` and of ``others``, by name.
+
+    Those that have the same options are one. Raises as `make_host` does; nothing is open then.
+    """
+    made: dict[int, Host] = {}
+    try:
+        for options in (default, *others.values()):
+            if id(options) not in made:
+                made[id(options)] = make(options)
+    except BaseException:
+        for host in made.values():
+            host.site.close()
+        raise
+    return Hosts(made[id(default)], {name: made[id(each)] for name, each in others.items()})
 
 
 class Hosts:

@@ -49,7 +49,7 @@ class Listings:
         if len(waiting) == 1:
             reading = self._disk.run(site.files.listed, wish.path, wish.view, wish.form)
             _ = reading.addCallbacks(
-                self._read, self._failed, callbackArgs=(key,), errbackArgs=(key,)
+                self._read, self._failed, callbackArgs=(key, now), errbackArgs=(key,)
             )
         return result
 
@@ -57,9 +57,9 @@ class Listings:
         """Remember nothing."""
         self._known.clear()
 
-    def _read(self, listed: Listed, key: _Key) -> None:
+    def _read(self, listed: Listed, key: _Key, since: float) -> None:
         size = listed.size if isinstance(listed, Representation) else 1
-        self._known.put(key, (self._clock(), listed), size)
+        self._known.put(key, (since, listed), size)
         for waiting in self._waiting.pop(key):
             if not waiting.called:
                 waiting.callback(listed)

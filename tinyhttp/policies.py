@@ -62,34 +62,33 @@ class _Read:
             self._read_files(dialect)
 
     def _read_files(self, dialect: Dialect) -> None:
-        for name, parse, to in (
-            ("_redirects", parse_redirects, self.redirects),
-            ("_headers", parse_headers, self.fields),
-        ):
-            text = self._file(name)
-            if text is not None:
-                self._add(*parse(text, dialect, os.path.join(self._root, name)), to)
+        path, text = self._file("_redirects")
+        if text is not None:
+            self._add(*parse_redirects(text, dialect, path), self.redirects)
+        path, text = self._file("_headers")
+        if text is not None:
+            self._add(*parse_headers(text, dialect, path), self.fields)
 
     def _add(self, found: list[Any], problems: list[Problem], to: list[Any]) -> None:
         to += found
         self.problems += problems
 
-    def _file(self, name: str) -> str | None:
+    def _file(self, name: str) -> tuple[str, str | None]:
         path = os.path.join(self._root, name)
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
-                return None  # a directory; or a pipe, at which we would wait for ever
+                return path, None  # a directory; or a pipe, at which we would wait for ever
             with open(path, "rb") as file:
                 content = file.read(LONGEST + 1)
         except FileNotFoundError:
-            return None
+            return path, None
         except OSError as error:
             self.problems.append(Problem(path, 0, ERROR, f"{error.strerror}"))
-            return None
+            return path, None
         if len(content) > LONGEST:
             self.problems.append(Problem(path, 0, ERROR, f"longer than {LONGEST} octets"))
-            return None
-        return content.decode("utf-8-sig", "surrogateescape")
+            return path, None
+        return path, content.decode("utf-8-sig", "surrogateescape")
 
 
 def read_rules(

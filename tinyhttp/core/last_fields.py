@@ -24,20 +24,18 @@ def without(fields: Fields, name: bytes) -> Fields:
 
 
 def varies_by(fields: Fields) -> list[bytes]:
-    """Return the names in Vary, in lower case."""
+    """Return the names in Vary."""
     said = (value for name, value in fields if name.lower() == b"vary")
-    return [name.lower() for value in said for name in elements(value)]
+    return [name for value in said for name in elements(value)]
 
 
 def with_one_vary(fields: Fields) -> Fields:
     """Return ``fields`` with all that Vary says in one line, and each name once."""
-    said = [value for name, value in fields if name.lower() == b"vary"]
-    if len(said) < 2:
+    if sum(name.lower() == b"vary" for name, _ in fields) < 2:
         return fields
     names: dict[bytes, bytes] = {}
-    for value in said:
-        for name in elements(value):
-            names.setdefault(name.lower(), name)
+    for name in varies_by(fields):
+        names.setdefault(name.lower(), name)
     return [*without(fields, b"vary"), (b"Vary", b", ".join(names.values()))]
 
 

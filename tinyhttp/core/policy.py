@@ -264,7 +264,7 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
             if path is not None and not isinstance(resource, File):
                 resource = yield from _look_up(asked, path)
     if not isinstance(resource, File):
-        return _missing(asked)
+        return _missing(asked, 404 if ruling.status == 200 else ruling.status)
     if ruling.status == 200:
         return answer(asked.request, resource, asked.when)
     return answer_page(asked.request, resource, ruling.status)
@@ -357,8 +357,8 @@ def _location(path: SitePath, request: Request) -> bytes:
     return location if request.query is None else location + b"?" + escape_query(request.query)
 
 
-def _missing(asked: _Asked) -> Response:
-    return error_response(404, accept=asked.request.fields.get(b"accept"))
+def _missing(asked: _Asked, status: int = 404) -> Response:
+    return error_response(status, accept=asked.request.fields.get(b"accept"))
 
 
 def _with_page(asked: _Asked, response: Response) -> Steps:
@@ -378,8 +378,9 @@ def _with_page(asked: _Asked, response: Response) -> Steps:
             named = {name.lower() for name, _ in page.fields} | _OF_BODY
             page.fields += [each for each in response.fields if each[0].lower() not in named]
             # The page is the same for all, but for some there may be none.
-            names = [n for n in varies_by(response.fields) if asked.policy.spa or n != b"accept"]
-            page.fields += [(b"Vary", name) for name in names]
+            names = varies_by(response.fields)
+            spa = asked.policy.spa
+            page.fields += [(b"Vary", n) for n in names if spa or n.lower() != b"accept"]
             return page
     return response
 

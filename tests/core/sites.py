@@ -1,5 +1,6 @@
 """A site in a dict, and whoever asks it what a policy wants to know."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,7 @@ class FakeSite:
         self.too_many = False
 
     def look_up(self, path: SitePath) -> Resource:
-        name = "/" + "/".join(segment.decode() for segment in path.segments)
+        name = "/" + "/".join(os.fsdecode(segment) for segment in path.segments)
         if name in self.busy:
             raise Refused(503, "busy", [(b"Retry-After", b"1")])
         if any(segment.startswith(b".") for segment in path.segments):
@@ -110,11 +111,11 @@ class FakeSite:
                     variants.append(_variant(name, coded, coding))
             return File(tuple(variants))
         if any(each.startswith(name + "/") for each in self.files):
-            return Directory(path_of(name).escaped(directory=True))
+            return Directory(_path(name).escaped(directory=True))
         return Missing()
 
     def list(self, wish: ListNames) -> Answer:
-        name = "/" + "".join(segment.decode() + "/" for segment in wish.path.segments)
+        name = "/" + "".join(os.fsdecode(segment) + "/" for segment in wish.path.segments)
         inside = {each.removeprefix(name) for each in self.files if each.startswith(name)}
         if self.too_many:
             return TooMany()
@@ -124,6 +125,10 @@ class FakeSite:
         entries = [Entry(each.encode(), False, 1, int(OLD)) for each in names]
         listing = Listing(wish.path, wish.view, entries, files=len(entries))
         return represent(listing, wish.form)
+
+
+def _path(name: str) -> SitePath:
+    return SitePath(tuple(os.fsencode(each) for each in name.split("/")[1:]), False)
 
 
 def _variant(name: str, content: str, coding: str) -> Representation:

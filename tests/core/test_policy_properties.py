@@ -25,11 +25,9 @@ TARGETS = st.one_of(
     st.lists(
         st.sampled_from([*NAMES, "", ".", "..", "%61", "PRIVATE", "a.html.gz"]), max_size=4
     ).map(lambda names: "/" + "/".join(names)),
-    st.text(
-        st.sampled_from("/ab.%2f5c\\?&=:@*;!~'\"<>|^")
-        | st.characters(codec="ascii", categories=("P",)),
-        max_size=12,
-    ).map(lambda text: "/" + text.replace("#", "").replace(" ", "")),
+    st.text("/ab.%2f5c\\?&=:@*;!~'\"<>|^[]{}(),$+-_`", max_size=12).map(
+        lambda text: "/" + text.replace("#", "").replace(" ", "")
+    ),
 )
 FIELDS = st.lists(
     st.sampled_from(
@@ -115,8 +113,8 @@ VALUE = re.compile(rb"[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x
 
 def check_form(response: Response) -> None:
     assert response.status in REASONS
-    for name, value in response.fields:
-        assert NAME.fullmatch(name), name
+    for field, value in response.fields:
+        assert NAME.fullmatch(field), field
         assert VALUE.fullmatch(value), value
     for name in ("Content-Type", "Vary", "Location", "ETag", "Cache-Control", "Content-Encoding"):
         assert len(fields_of(response, name)) <= 1, name

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from .core.forwarded import TrustedProxies
 from .core.networks import Networks
+from .core.redirects import plain_host
 from .core.request import Limits
 from .options import CannotStart, Options
 from .policies import make_policy
@@ -57,11 +58,12 @@ def make_server(
 
     ``worker`` is the number of this process, if it is one of several.
     """
+    site, hosts = _site(reactor, options), _hosts(reactor, options)
     access_log = _access_log(reactor, options, log, worker)
     try:
         server = Server(
-            **_site(reactor, options),
-            hosts=_hosts(reactor, options),
+            **site,
+            hosts=hosts,
             reactor=reactor,
             threads=options["threads"],
             limits=Limits(
@@ -92,12 +94,19 @@ def make_server(
         )
     except OSError as error:
         raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
-    server.passwords = _passwords(reactor, server)
+    try:
+        server.passwords = _passwords(reactor, server)
+    except CannotStart:
+        _ = server.stop()
+        raise
     return server
 
 
-def _site(reactor: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `Server` and `SiteOptions` want to know of a site."""
+def _site(reactor: Any, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """Return what `Server` and `SiteOptions` want to know of a site.
+
+    ``place`` stands before what mistakes are in.
+    """
     return {
         "root": values["path"],
         "index": values["index"] or ["index.html"],
@@ -106,7 +115,7 @@ def _site(reactor: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         "media_types": dict(values["mime-type"]),
         "compress": values["compress"],
         "contents": _contents(reactor, values),
-        "policy": make_policy(values),
+        "policy": make_policy(values, place),
         "keep_releases": values["keep-releases"],
     }
 
@@ -114,9 +123,9 @@ def _site(reactor: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 def _hosts(reactor: Any, options: Options) -> dict[bytes, SiteOptions]:
     hosts: dict[bytes, SiteOptions] = {}
     for names, values in options["hosts"]:
-        site = SiteOptions(**_site(reactor, values))
+        site = SiteOptions(**_site(reactor, values, f"[[hosts]] {names[0]} "))
         for name in names:
-            if hosts.setdefault(name.lower().encode(), site) is not site:
+            if hosts.setdefault(plain_host(name.encode()) or b"", site) is not site:
                 raise CannotStart(f"[[hosts]]: {name} is the name of two")
     return hosts
 

@@ -4,6 +4,7 @@ Whatever is wrong raises `CannotStart`, with a line for each mistake; what is on
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from .core.redirects import Redirects, Rule
 from .core.redirects_file import parse_redirects
 from .core.response import Fields
 from .core.rule_tables import headers_from_tables, redirects_from_tables
-from .core.rules import DIALECTS, ERROR, Dialect, Problem
+from .core.rules import DIALECTS, ERROR, NETLIFY, Dialect, Problem
 from .options import CannotStart
 
 __all__ = ["make_policy", "problems_of", "read_rules"]
@@ -46,49 +47,60 @@ _SAME_ORIGIN = (b"Cross-Origin-Resource-Policy", b"same-origin")
 class _Read:
     """The rules of a site, from its configuration and its files, and what is wrong with them."""
 
-    def __init__(self, values: Mapping[str, Any], dialect: Dialect):
+    def __init__(self, values: Mapping[str, Any], dialect: Dialect, place: str):
         self.redirects: list[Rule] = []
         self.fields: list[FieldRule] = []
         self.problems: list[Problem] = []
         self._root = values["path"]
-        rules, problems = redirects_from_tables(values["redirects"], dialect)
+        rules, problems = redirects_from_tables(
+            values["redirects"], dialect, f"{place}[[redirects]]"
+        )
         self._add(rules, problems, self.redirects)
-        blocks, problems = headers_from_tables(values["headers"], dialect)
+        blocks, problems = headers_from_tables(values["headers"], dialect, f"{place}[[headers]]")
         self._add(blocks, problems, self.fields)
-        text = self._file("_redirects")
+        if values["dialect"] != "none":
+            self._read_files(dialect)
+
+    def _read_files(self, dialect: Dialect) -> None:
+        path, text = self._file("_redirects")
         if text is not None:
-            self._add(*parse_redirects(text, dialect), self.redirects)
-        text = self._file("_headers")
+            self._add(*parse_redirects(text, dialect, path), self.redirects)
+        path, text = self._file("_headers")
         if text is not None:
-            self._add(*parse_headers(text, dialect), self.fields)
+            self._add(*parse_headers(text, dialect, path), self.fields)
 
     def _add(self, found: list[Any], problems: list[Problem], to: list[Any]) -> None:
         to += found
         self.problems += problems
 
-    def _file(self, name: str) -> str | None:
+    def _file(self, name: str) -> tuple[str, str | None]:
         path = os.path.join(self._root, name)
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return path, None  # a directory; or a pipe, at which we would wait for ever
             with open(path, "rb") as file:
                 content = file.read(LONGEST + 1)
-        except (FileNotFoundError, IsADirectoryError):
-            return None
+        except FileNotFoundError:
+            return path, None
         except OSError as error:
             self.problems.append(Problem(path, 0, ERROR, f"{error.strerror}"))
-            return None
+            return path, None
         if len(content) > LONGEST:
             self.problems.append(Problem(path, 0, ERROR, f"longer than {LONGEST} octets"))
-        return content[:LONGEST].decode("utf-8-sig", "surrogateescape")
+            return path, None
+        return path, content.decode("utf-8-sig", "surrogateescape")
 
 
 def read_rules(
-    values: Mapping[str, Any],
+    values: Mapping[str, Any], place: str = ""
 ) -> tuple[Redirects | None, FieldRules | None, list[Problem]]:
-    """Return the rules of a site, and what is wrong with them."""
-    if values["dialect"] == "none":
-        return None, None, []
-    dialect = DIALECTS[values["dialect"]]
-    read = _Read(values, dialect)
+    """Return the rules of a site, and what is wrong with them.
+
+    ``place`` is which tables are meant. With "none" for a dialect no file is read, and tables are
+    as in the usual one.
+    """
+    dialect = DIALECTS.get(values["dialect"], NETLIFY)
+    read = _Read(values, dialect, place)
     redirects = Redirects(read.redirects) if read.redirects else None
     fields = FieldRules(read.fields, dialect) if read.fields else None
     if redirects is not None:
@@ -101,9 +113,12 @@ def problems_of(values: Mapping[str, Any]) -> list[Problem]:
     return read_rules(values)[2]
 
 
-def make_policy(values: Mapping[str, Any]) -> Policy:
-    """Return the policy of the site that ``values``, by the names of settings, describe."""
-    redirects, field_rules, problems = read_rules(values)
+def make_policy(values: Mapping[str, Any], place: str = "") -> Policy:
+    """Return the policy of the site that ``values``, by the names of settings, describe.
+
+    ``place`` stands before what mistakes are in. Raises `CannotStart`.
+    """
+    redirects, field_rules, problems = read_rules(values, place)
     mistakes = [str(problem) for problem in problems if problem.severity == ERROR]
     if mistakes:
         raise CannotStart("\n".join(mistakes))
@@ -112,6 +127,7 @@ def make_policy(values: Mapping[str, Any]) -> Policy:
     return Policy(
         listing=values["listing"],
         clean_urls=values["clean-urls"],
+        index=_index(values),
         trailing_slash=values["trailing-slash"],
         spa=values["spa"],
         error_pages=dict(values["error-page"]),
@@ -120,7 +136,7 @@ def make_policy(values: Mapping[str, Any]) -> Policy:
         field_rules=field_rules,
         caching=_caching(values),
         cors=Cors(frozenset(values["cors"])) if values["cors"] else None,
-        accesses=_accesses(values),
+        accesses=_accesses(values, place),
         https_port=values["https-redirect"],
         canonical_host=values["canonical-host"].encode() or None,
         fields=_security(values),
@@ -140,8 +156,12 @@ def _security(values: Mapping[str, Any]) -> Fields:
     return [*_SECURITY, *([] if values["cors"] else [_SAME_ORIGIN])]
 
 
-def _accesses(values: Mapping[str, Any]) -> tuple[Access, ...]:
-    index = tuple(os.fsencode(name) for name in values["index"] or ["index.html"])
+def _index(values: Mapping[str, Any]) -> tuple[bytes, ...]:
+    return tuple(os.fsencode(name) for name in values["index"] or ["index.html"])
+
+
+def _accesses(values: Mapping[str, Any], place: str) -> tuple[Access, ...]:
+    index = _index(values)
     realm = values["auth-realm"]
     accesses = [
         Access(
@@ -156,4 +176,4 @@ def _accesses(values: Mapping[str, Any]) -> tuple[Access, ...]:
     try:
         return deepest_first(accesses)
     except ValueError as error:
-        raise CannotStart(f"--auth: {error}") from None
+        raise CannotStart(f"{place}--auth: {error}") from None

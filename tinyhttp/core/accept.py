@@ -87,6 +87,8 @@ def wants_page(accept: bytes) -> bool:
     return any(name == HTML and weight > 0 for name, weight, _ in _members(accept))
 
 
+_OTHERS = b"image/*"
+
 _RELEVANT = frozenset((b"*/*", *_OFFERED, *map(_wildcard, _OFFERED)))
 
 
@@ -95,13 +97,15 @@ def relevant(accept: bytes) -> bytes:
 
     Browsers differ in the types of images that they name, and in little else: less those, a
     dozen values become two or three, under which an answer can be remembered for all of them.
-    The value of several lines is relevant in the same parts as each line for itself.
+    The value of several lines is relevant in the same parts as each line for itself. If there is
+    nothing but other types, something stands for them: to want a picture is not to want anything.
     """
-    return b", ".join(
+    members = b", ".join(
         media_range + (b";x" if narrowed else b"") + (b"" if weight == 1000 else _weight(weight))
         for media_range, weight, narrowed in _members(accept)
         if media_range in _RELEVANT
     )
+    return members or (_OTHERS if accept.strip(b" \t,") else b"")
 
 
 def _weight(weight: int) -> bytes:

@@ -18,6 +18,8 @@ YEAR = 365 * 24 * 3600
 # that nothing a client puts there means anything else to whoever reads the answer.
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::[0-9]*)?")
 
+_HAS_PORT = re.compile(rb":[0-9]+\Z")
+
 # What RFC 3986 sections 3.3 and 3.4 do not let stand bare in a path or a query. Clients send it.
 _TO_ESCAPE = re.compile(rb"[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 
@@ -79,16 +81,20 @@ def elsewhere(
 
     ``port`` is where TLS is to be had, if it is wanted; ``canonical_host`` is the one name, in
     lower case and perhaps with a port, by which the site wants to be known. Both in one step.
+    Raises `Refused` (400) if neither is a name to be sent to.
     """
-    scheme = b"https" if secure else b"http"
-    if port is not None and not secure:
+    moves = port is not None and not secure
+    if canonical_host is None:
+        if port is None or secure:
+            return None
         location = https_location(request, port)
         if location is None:
             raise Refused(400, "This server speaks HTTPS, and the request does not name a host.")
-        if canonical_host is None:
-            return location
-        scheme = b"https"
-    elif canonical_host is None or request.authority.lower() == canonical_host:
+        return location
+    scheme = b"https" if secure or moves else b"http"
+    if port not in (None, HTTPS) and scheme == b"https" and not _HAS_PORT.search(canonical_host):
+        canonical_host += b":%d" % port
+    if not moves and request.authority.lower() == canonical_host:
         return None
     query = b"" if request.query is None else b"?" + request.query
     return scheme + b"://" + canonical_host + _TO_ESCAPE.sub(_escaped, request.path + query)

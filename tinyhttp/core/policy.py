@@ -10,21 +10,22 @@ What is protected is a `SitePath`, and so is what is opened: they can't disagree
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from .accept import wants_page
-from .access import Access, Credentials, challenge, credentials_of
+from .access import Access, challenge, credentials_of
 from .answer import answer, answer_page
 from .caching import Caching
 from .cors import Cors
 from .error_lookup import error_pages
 from .error_page import error_response
 from .field_rules import FieldRules, Operations, merge
-from .fields import elements
 from .https import elsewhere
-from .listing import TooMany, View, parse_view
+from .last_fields import has, kept_private, varies_by, with_one_vary
+from .listing import TooMany, parse_view
 from .listing_forms import form_fields, listing_form
+from .other_names import as_directory, shorter, with_html
 from .path import SitePath, escape_query
+from .questions import Answer, ListNames, LookUp, Question, Steps, Verify
 from .redirects import Redirect, Redirects, Rewrite
 from .request import Request
 from .resource import Directory, File, Missing, Representation, Resource
@@ -43,42 +44,10 @@ __all__ = [
 ]
 
 ROOT = SitePath((), True)
-_HTML = b".html"
-_INDEX = b"index.html"
-"""What a directory is taken for where names are looked at."""
 _NO_CACHE = (b"Cache-Control", b"no-cache")
-
-
-# What can be asked.
-
-
-@dataclass(slots=True, frozen=True)
-class LookUp:
-    """What does ``path`` lead to? Answered by a `Resource`."""
-
-    path: SitePath
-
-
-@dataclass(slots=True, frozen=True)
-class ListNames:
-    """What is in the directory ``path``? Answered by a `Representation`, `TooMany` or `Missing`."""
-
-    path: SitePath
-    view: View
-    form: bytes
-
-
-@dataclass(slots=True, frozen=True)
-class Verify:
-    """Are these ``credentials`` good for what ``access`` protects? Answered by ``bool``."""
-
-    access: Access
-    credentials: Credentials
-
-
-Question: TypeAlias = LookUp | ListNames | Verify
-Answer: TypeAlias = Resource | Representation | TooMany | bool
-Steps: TypeAlias = Generator[Question, "Answer", Response]
+_VARY = (b"Vary", b"Accept")
+_STATUSES_OF_FILES = frozenset((406, 412, 416))
+"""What `answer` may have to say about a file that is there."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -91,6 +60,8 @@ class Policy:
     listing: bool = False
     clean_urls: bool = False
     """Whether ``/about`` stands for ``about.html``, which itself redirects to it."""
+    index: tuple[bytes, ...] = (b"index.html",)
+    """Names by which a directory is answered; of the first one it is taken for a file."""
     trailing_slash: str = "keep"
     """"add" or "remove" it where a page is a file or a directory's index, "keep" what is there."""
     spa: bool = False
@@ -125,6 +96,7 @@ class Policy:
             or self.caching is not None
             or self.cors is not None
             or self.accesses
+            or not self.error_pages.keys().isdisjoint(_STATUSES_OF_FILES)
             or self.https_port is not None
             or self.canonical_host is not None
             or self.fields
@@ -134,7 +106,11 @@ class Policy:
     @property
     def asks_secure(self) -> bool:
         """Whether it makes a difference that a request came over TLS."""
-        return self.https_port is not None or bool(self.secure_fields)
+        return (
+            self.https_port is not None
+            or self.canonical_host is not None  # to which one is sent by the same scheme
+            or bool(self.secure_fields)
+        )
 
     @property
     def decisive(self) -> frozenset[bytes]:
@@ -168,6 +144,8 @@ class _Asked:
     secure: bool
     guarded: bool = False
     """Whether a password was asked for on the way."""
+    file: SitePath | None = None
+    """The file's own path, where that is not the path it is asked for by."""
 
 
 def respond(
@@ -228,9 +206,9 @@ def _find(asked: _Asked) -> Steps:
     # 3. Is there a file, under this name or another that people use for it?
     resource = yield from _look_up(asked, path)
     if isinstance(resource, File):
-        shorter = _shorter(policy, path)
-        if shorter is not None:
-            return _moved(asked, 308, _location(shorter, request))
+        short = shorter(policy, path)
+        if short is not None and (yield from _leads_there(asked, path, short)):
+            return _moved(asked, 308, _location(short, request))
     elif isinstance(resource, Missing | Directory):
         other = yield from _other_name(asked, path, resource)
         if other is not None:
@@ -256,7 +234,7 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
         page = yield from _look_up(asked, ROOT)
         if isinstance(page, File):
             response = answer(request, page, asked.when)
-            response.fields = [*_without(response.fields, b"cache-control"), _NO_CACHE]
+            response.fields += [_NO_CACHE, _VARY]
             return response
     return _missing(asked)
 
@@ -282,11 +260,11 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
     resource = yield from _look_up(asked, ruling.path)
     if isinstance(resource, Missing | Directory):
         # "/app" for "app/index.html" and "/about" for "about.html", as when they are asked for.
-        for path in (_as_directory(ruling.path), _with_html(asked.policy, ruling.path)):
+        for path in (as_directory(ruling.path), with_html(asked.policy, ruling.path)):
             if path is not None and not isinstance(resource, File):
                 resource = yield from _look_up(asked, path)
     if not isinstance(resource, File):
-        return _missing(asked)
+        return _missing(asked, 404 if ruling.status == 200 else ruling.status)
     if ruling.status == 200:
         return answer(asked.request, resource, asked.when)
     return answer_page(asked.request, resource, ruling.status)
@@ -297,43 +275,47 @@ def _other_name(
 ) -> Generator[Question, "Answer", Response | None]:
     """Return the answer with a file that goes by the name of ``path`` as well, if there is one."""
     policy, request = asked.policy, asked.request
-    page = _with_html(policy, path)
+    page = with_html(policy, path)
     if page is not None:
         found = yield from _look_up(asked, page)
         if isinstance(found, File):
             wanted = policy.trailing_slash == "add"
             if path.directory != wanted:
                 moved = SitePath(path.segments, wanted)
-                return _moved(asked, 308, _location(moved, request))
+                if (yield from _leads_there(asked, page, moved)):
+                    return _moved(asked, 308, _location(moved, request))
+            asked.file = page
             return answer(request, found, asked.when)
     if isinstance(resource, Directory) and policy.trailing_slash == "remove":
         found = yield from _look_up(asked, SitePath(path.segments, True))
         if isinstance(found, File):
+            asked.file = SitePath((*path.segments, policy.index[0]), False)
             return answer(request, found, asked.when)
     return None
 
 
-def _with_html(policy: Policy, path: SitePath) -> SitePath | None:
-    if not policy.clean_urls or not path.segments:
-        return None
-    return SitePath((*path.segments[:-1], path.segments[-1] + _HTML), False)
+def _leads_there(
+    asked: _Asked, path: SitePath, other: SitePath
+) -> Generator[Question, "Answer", bool]:
+    """Return whether ``other`` is just another name of the file at ``path``.
 
-
-def _as_directory(path: SitePath) -> SitePath | None:
-    return None if path.directory else SitePath(path.segments, True)
-
-
-def _shorter(policy: Policy, path: SitePath) -> SitePath | None:
-    """Return the path by which the file at ``path`` should be asked for, if that is another."""
-    if policy.trailing_slash == "remove" and path.directory and path.segments:
-        return SitePath(path.segments, False)
-    if not policy.clean_urls or path.directory or not path.segments[-1].endswith(_HTML):
-        return None
-    *way, name = path.segments
-    stem = name.removesuffix(_HTML)
-    if stem == b"index":
-        return SitePath(tuple(way), not (policy.trailing_slash == "remove" and way))
-    return SitePath((*way, stem), policy.trailing_slash == "add") if stem else None
+    It is not if a rule comes before it, which may lead back to ``path``; nor if there is a file
+    that is preferred by that name.
+    """
+    policy, request = asked.policy, asked.request
+    rules = policy.redirects
+    if rules is not None and rules.first(other, request.query, request.authority) is not None:
+        return False
+    if path.directory or path.segments[-1] == policy.index[0]:
+        rival = None if other.directory else with_html(policy, other)
+    else:
+        rival = other
+    if rival is None:
+        return True
+    try:
+        return not isinstance((yield from _look_up(asked, rival)), File)
+    except Refused:
+        return False
 
 
 def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Response | None]:
@@ -375,8 +357,8 @@ def _location(path: SitePath, request: Request) -> bytes:
     return location if request.query is None else location + b"?" + escape_query(request.query)
 
 
-def _missing(asked: _Asked) -> Response:
-    return error_response(404, accept=asked.request.fields.get(b"accept"))
+def _missing(asked: _Asked, status: int = 404) -> Response:
+    return error_response(status, accept=asked.request.fields.get(b"accept"))
 
 
 def _with_page(asked: _Asked, response: Response) -> Steps:
@@ -395,6 +377,10 @@ def _with_page(asked: _Asked, response: Response) -> Steps:
             page = answer_page(asked.request, resource, response.status)
             named = {name.lower() for name, _ in page.fields} | _OF_BODY
             page.fields += [each for each in response.fields if each[0].lower() not in named]
+            # The page is the same for all, but for some there may be none.
+            names = varies_by(response.fields)
+            spa = asked.policy.spa
+            page.fields += [(b"Vary", n) for n in names if spa or n.lower() != b"accept"]
             return page
     return response
 
@@ -409,10 +395,12 @@ def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
     policy, path = asked.policy, asked.path
     fields = response.fields
-    if response.content_type and response.status < 400 and not _has(fields, b"cache-control"):
+    if response.content_type and response.status < 400 and not has(fields, b"cache-control"):
         fields = [*fields, *_cache_control(asked, response.content_type)]
     further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
-    fields = [*fields, *(f for f in further if not _has(fields, f[0]))] if further else fields
+    fields = (
+        [*fields, *(f for f in further if not has(fields, f[0].lower()))] if further else fields
+    )
     if policy.cors is not None:
         fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
     rules = policy.field_rules
@@ -420,44 +408,16 @@ def _finish(asked: _Asked, response: Response) -> Response:
         operations: Operations = rules.apply(path, asked.request.authority)
         fields = merge(fields, operations, response.status)
     if asked.guarded:
-        fields = _kept_private(fields)
-    response.fields = _with_one_vary(fields)
+        fields = kept_private(fields)
+    response.fields = with_one_vary(fields)
     return response
 
 
-def _with_one_vary(fields: Fields) -> Fields:
-    """Return ``fields`` with all that Vary says in one line."""
-    said = [value for name, value in fields if name == b"Vary"]
-    if len(said) < 2:
-        return fields
-    names = dict.fromkeys(name for value in said for name in elements(value))
-    return [*_without(fields, b"vary"), (b"Vary", b", ".join(names))]
-
-
-def _kept_private(fields: Fields) -> Fields:
-    """Return ``fields`` with nothing that would let a shared cache hand it out to others.
-
-    RFC 9111 section 3.5: "public" and "s-maxage" would, though a password was asked for.
-    """
-    said = [value.lower() for name, value in fields if name.lower() == b"cache-control"]
-    if said and not any(b"public" in value or b"s-maxage" in value for value in said):
-        return fields
-    return [*_without(fields, b"cache-control"), (b"Cache-Control", b"private, no-cache")]
-
-
 def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
-    caching, path = asked.policy.caching, asked.path
+    caching, path = asked.policy.caching, asked.file or asked.path
     if caching is None or path is None:
         return []
     if path.directory:
-        path = SitePath((*path.segments, _INDEX), False)
+        path = SitePath((*path.segments, asked.policy.index[0]), False)
     value = caching.cache_control(path, content_type)
     return [] if value is None else [(b"Cache-Control", value)]
-
-
-def _has(fields: Fields, name: bytes) -> bool:
-    return any(each.lower() == name.lower() for each, _ in fields)
-
-
-def _without(fields: Fields, name: bytes) -> Fields:
-    return [each for each in fields if each[0].lower() != name]

@@ -111,7 +111,8 @@ def is_rules_file(path: SitePath) -> bool:
 
     That is at the root alone; elsewhere they are files like any other.
     """
-    return len(path.segments) == 1 and path.segments[0] in RULES_FILES
+    # In lower case, as some file systems know no other.
+    return len(path.segments) == 1 and path.segments[0].lower() in RULES_FILES
 
 
 class Mistake(ValueError):  # noqa: N818 (the author's, told as a `Problem`)

@@ -107,6 +107,7 @@ class Exchange:
             return
         self._host = host = self._server.hosts.of(request.authority)
         cors = host.policy.cors
+        secure = host.policy.asks_secure and self._connection.is_secure(self._head)
         path: SitePath | None = None
         try:
             response = None if cors is None else cors.preflight(request)
@@ -117,9 +118,9 @@ class Exchange:
                 return
             path = resolve(request.path)
         except Refused as refused:
-            self._inquire(
-                request, respond_refused(host.policy, request, path, refused, self._server.now())
-            )
+            now = self._server.now()
+            steps = respond_refused(host.policy, request, path, refused, now, secure=secure)
+            self._inquire(request, steps)
             return
         recalled: tuple[SitePath, Found | None] | None = None
         if path is not None and host.is_plain:
@@ -131,7 +132,6 @@ class Exchange:
                     self.respond(answer(request, resource, self._server.now()))
                     return
             recalled = path, found
-        secure = host.policy.asks_secure and self._connection.is_secure(self._head)
         steps = policy_respond(host.policy, request, path, self._server.now(), secure=secure)
         self._inquire(request, steps, recalled)
 
@@ -264,10 +264,12 @@ class Exchange:
         """Remember the answer, if nothing but the head and the resource has decided it.
 
         Not if it has parts; nor if a body came with the request; nor if the connection closes and
-        not because the client asked for it.
+        not because the client asked for it; nor if a password is in the head.
         """
         request, persistent = self._request, self._connection.persistent
         if not self._seen or request is None or self._head is None:
+            return
+        if b"authorization" in request.fields:
             return
         if not isinstance(body, bytes) and len(body) > 1:
             return

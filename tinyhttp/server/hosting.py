@@ -22,7 +22,7 @@ from .forms import Forms
 if TYPE_CHECKING:
     from ..site.verification import Contents
 
-__all__ = ["Host", "Hosts", "SiteOptions", "make_host"]
+__all__ = ["Host", "Hosts", "SiteOptions", "make_host", "make_hosts"]
 
 _log = Logger()
 
@@ -96,6 +96,27 @@ def _tell(options: SiteOptions, error: OSError | None) -> None:
     _log.info("{root} leads to another directory now, which is served", root=options.root)
     if options.contents is not None:
         _log.warn("the manifest does not apply to it, and is not used any more")
+
+
+def make_hosts(
+    default: SiteOptions,
+    others: Mapping[bytes, SiteOptions],
+    make: Callable[[SiteOptions], Host],
+) -> "Hosts":
+    """Return the sites that `make_host` (``make``) makes of ``default`` and of ``others``, by name.
+
+    Those that have the same options are one. Raises as `make_host` does; nothing is open then.
+    """
+    made: dict[int, Host] = {}
+    try:
+        for options in (default, *others.values()):
+            if id(options) not in made:
+                made[id(options)] = make(options)
+    except BaseException:
+        for host in made.values():
+            host.site.close()
+        raise
+    return Hosts(made[id(default)], {name: made[id(each)] for name, each in others.items()})
 
 
 class Hosts:

@@ -50,7 +50,7 @@ class Listings:
         if len(waiting) == 1:
             reading = self._disk.run(site.files.listed, wish.path, wish.view, wish.form)
             _ = reading.addCallbacks(
-                self._read, self._failed, callbackArgs=(key, self._era), errbackArgs=(key,)
+                self._read, self._failed, callbackArgs=(key, now, self._era), errbackArgs=(key,)
             )
         return result
 
@@ -59,10 +59,10 @@ class Listings:
         self._era += 1
         self._known.clear()
 
-    def _read(self, listed: Listed, key: _Key, era: int) -> None:
+    def _read(self, listed: Listed, key: _Key, since: float, era: int) -> None:
         size = listed.size if isinstance(listed, Representation) else 1
         if era == self._era:
-            self._known.put(key, (self._clock(), listed), size)
+            self._known.put(key, (since, listed), size)
         for waiting in self._waiting.pop(key):
             if not waiting.called:
                 waiting.callback(listed)

@@ -93,7 +93,14 @@ def _weight(lines: tuple[bytes, ...], answer: Remembered) -> int:
     weight = sum(map(len, lines))
     if isinstance(answer.body, bytes):
         weight += len(answer.body)
-    if isinstance(answer.found.resource, File):
-        contents = (variant.content for variant in answer.found.resource.variants)
-        weight += sum(len(content) for content in contents if isinstance(content, bytes))
+    weight += _content(answer.found)
+    for _, found in answer.others:
+        weight += _content(found)
     return weight
+
+
+def _content(found: Found) -> int:
+    if not isinstance(found.resource, File):
+        return 0
+    contents = (variant.content for variant in found.resource.variants)
+    return sum(len(content) for content in contents if isinstance(content, bytes))

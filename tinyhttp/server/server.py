@@ -32,7 +32,7 @@ from .clients import Clients
 from .crowd import Crowd
 from .deadlines import Deadlines
 from .disk import Disk
-from .hosting import Hosts, SiteOptions, make_host
+from .hosting import SiteOptions, make_host, make_hosts
 from .listings import Listings
 from .memo import Memo
 from .pace import TICK, Pace
@@ -134,7 +134,7 @@ class Server(Factory):
         allowed = descriptors_allowed()
         capacity = within(capacity or Capacity(), allowed)
         make = partial(make_host, reactor=reactor, threads=threads, clock=clock, capacity=capacity)
-        self.hosts = Hosts(make(own), {name: make(each) for name, each in (hosts or {}).items()})
+        self.hosts = make_hosts(own, hosts or {}, make)
         self.site = self.hosts.default.site
         self.disk = Disk(reactor, threads)
         self.listings = Listings(self.disk, clock)

@@ -117,7 +117,7 @@ def test_a_reactor_is_enough() -> None:
 
 
 PROGRAM = """
-import fcntl, queue, signal, sys, termios
+import fcntl, queue, signal, sys, termios, time
 from tinyhttp.signals import take_signals
 if "ignored" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -126,6 +126,7 @@ if "terminal" in sys.argv:
 calls = queue.SimpleQueue()
 class Reactor:
     callFromThread = staticmethod(calls.put)
+    callLater = staticmethod(lambda seconds, function: (time.sleep(seconds), function()))
 take_signals(
     Reactor(),
     end=lambda: print("end", flush=True),

@@ -12,6 +12,9 @@ from typing import Any
 
 __all__ = ["take_signals"]
 
+SETTLE = 0.25
+"""Seconds after ``HUP`` until it is looked whether the terminal is still there."""
+
 
 def take_signals(
     reactor: Any,
@@ -41,8 +44,15 @@ def take_signals(
         is_to_outlive_it = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         has_terminal = not is_to_outlive_it and _terminal_is_there()
 
+        def decide() -> None:
+            (reload if _terminal_is_there() else end)()
+
         def hung_up() -> None:
-            (end if has_terminal and not _terminal_is_there() else reload)()
+            # The kernel sends the signal first, and takes the terminal away behind it.
+            if has_terminal:
+                reactor.callLater(SETTLE, decide)
+            else:
+                reload()
 
         signal.signal(signal.SIGHUP, later(hung_up))
 

@@ -60,7 +60,8 @@ def test_no_redirect_leads_to_nothing_or_to_another(site: Site) -> None:
         for rule in RULES
         if rule.visit.location and rule.visit.location.startswith("/")
     }
-    forced = {rule.visit.target for rule in RULES if rule.line.endswith("!")}
+    # Later moved once more, or withdrawn.
+    forced = {rule.line.split()[0].rstrip("*") for rule in RULES if rule.line.endswith("!")}
     connection = HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
     try:
         for path in sorted(ours - forced):
@@ -145,8 +146,8 @@ class TestInABrowser:
             "[document.images[0].naturalWidth, document.styleSheets.length,"
             " getComputedStyle(document.body).fontFamily]"
         )
-        assert shown == [64, 1, "Garden, sans-serif"]
-        assert [text for text in page.complaints if "font" not in text.lower()] == []
+        assert shown == [64, 1, "Georgia, serif"]
+        assert page.complaints == []
 
     def test_old_addresses(self, site: Site, page: Page) -> None:
         for old, new in (

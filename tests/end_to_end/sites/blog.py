@@ -1,4 +1,4 @@
-"""A site as generators of static sites leave it: pages in three languages, feeds, and years of rules.
+"""A site as generators leave it: pages in three languages, feeds, and rules of many years.
 
 Everything is made by counting, so that it is the same each time. Beside the files there is what
 each rule is for: a request that somebody's bookmark still makes, and where that has to lead.
@@ -147,21 +147,20 @@ def _renamed() -> list[Rule]:
 
 
 def _splats() -> list[Rule]:
-    rules = []
-    for n in range(60):
-        rules.append(
-            Rule(
-                f"/topic-{n}/*  /tags/{n % 40}/:splat  302",
-                Visit(f"/topic-{n}/index.xml?a=1", 302, f"/tags/{n % 40}/index.xml?a=1"),
-            )
+    rules = [
+        Rule(
+            f"/topic-{n}/*  /tags/{n % 40}/:splat  302",
+            Visit(f"/topic-{n}/index.xml?a=1", 302, f"/tags/{n % 40}/index.xml?a=1"),
         )
-    for n in range(40):
-        rules.append(
-            Rule(
-                f"/feeds/{n}/:format  /fr/tags/{n}/index.xml  301  # readers of feeds",
-                Visit(f"/feeds/{n}/rss", 301, f"/fr/tags/{n}/index.xml"),
-            )
+        for n in range(60)
+    ]
+    rules += [
+        Rule(
+            f"/feeds/{n}/:format  /fr/tags/{n}/index.xml  301  # readers of feeds",
+            Visit(f"/feeds/{n}/rss", 301, f"/fr/tags/{n}/index.xml"),
         )
+        for n in range(40)
+    ]
     for n, short in enumerate(("de-at", "de-ch", "fr-be", "fr-ch", "fr-ca")):
         rules.append(
             Rule(
@@ -170,9 +169,7 @@ def _splats() -> list[Rule]:
             )
         )
     archive = "/:year/:month/:day/:slug  /posts/:year/:month/:slug/  301"
-    rules.append(
-        Rule(archive, Visit("/2017/03/14/quince-2", 301, "/posts/2017/03/quince-2/"))
-    )
+    rules.append(Rule(archive, Visit("/2017/03/14/quince-2", 301, "/posts/2017/03/quince-2/")))
     return rules
 
 
@@ -197,9 +194,15 @@ def _pages() -> list[Rule]:
         Rule(f"/latest  /{post(148)}  200", Visit("/latest", 200)),
         Rule("/app/*  /app/index.html  200", Visit("/app/plants/3", 200)),
         Rule("/feed  /index.xml  200", Visit("/feed", 200)),
-        Rule("/shop/*  https://shop.example.org/:splat  302", Visit("/shop/a", 302, "https://shop.example.org/a")),
+        Rule(
+            "/shop/*  https://shop.example.org/:splat  302",
+            Visit("/shop/a", 302, "https://shop.example.org/a"),
+        ),
         Rule("/here  /de/  303", Visit("/here", 303, "/de/")),
-        Rule("/plan  /downloads/plan%202024.pdf  307", Visit("/plan", 307, "/downloads/plan%202024.pdf")),
+        Rule(
+            "/plan  /downloads/plan%202024.pdf  307",
+            Visit("/plan", 307, "/downloads/plan%202024.pdf"),
+        ),
         Rule("/old/*  /gone.html  410", Visit("/old/x", 410)),
         *(
             Rule(f"/{language}x/*  /{language}404.html  404", Visit(f"/{language}x/y", 404))
@@ -237,5 +240,7 @@ def _headers() -> str:
         f"/{post(n)}\n  X-Robots-Tag: noindex\n  Link: </tags/{n % 40}/>; rel=tag\n"
         for n in range(60)
     ]
-    blocks += [f"/de/tags/{n}/*\n  X-Topic: {n}\n  X-Language: de\n" for n in range(100 - len(blocks))]
+    blocks += [
+        f"/de/tags/{n}/*\n  X-Topic: {n}\n  X-Language: de\n" for n in range(100 - len(blocks))
+    ]
     return "\n".join(blocks)

@@ -200,21 +200,31 @@ class Page:
     def click(self, selector: str) -> None:
         self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def follow(self, selector: str) -> int:
+        """Click a link to another page, wait until that is loaded, and return its status."""
+        begun = len(self.events)
+        self.click(selector)
+        return self._loaded(begun)
+
     def heading(self, wanted: str) -> None:
         """Wait until the page's heading is ``wanted``."""
+        self.shows("document.querySelector('h1')?.textContent", wanted)
+
+    def shows(self, expression: str, wanted: object) -> None:
+        """Wait until the page has changed so that ``expression`` is ``wanted``."""
         shown = self.evaluate(
             f"""new Promise((resolve) => {{
-                const shown = () => document.querySelector("h1")?.textContent ?? "";
                 const look = () => {{
-                    if (shown() === {json.dumps(wanted)}) {{
+                    const shown = {expression};
+                    if (shown === {json.dumps(wanted)}) {{
                         watching.disconnect();
-                        resolve(shown());
+                        resolve(shown);
                     }}
                 }};
                 const watching = new MutationObserver(look);
                 const all = {{ childList: true, subtree: true, characterData: true }};
                 watching.observe(document, all);
-                setTimeout(() => resolve(shown()), {PATIENCE * 500});
+                setTimeout(() => resolve({expression}), {PATIENCE * 500});
                 look();
             }})"""
         )

@@ -37,7 +37,9 @@ def build_app(place: Path) -> Path:
     for release in ("1", "2"):
         (sources / "src" / "release.json").write_text(json.dumps({"year": int(release)}))
         out = str(releases / release)
-        built = _run([npm, "run", "build", "--", "--logLevel=warn", "--outDir", out], sources, _BUILD)
+        built = _run(
+            [npm, "run", "build", "--", "--logLevel=warn", "--outDir", out], sources, _BUILD
+        )
         assert built.returncode == 0, built.stdout + built.stderr
     return releases
 

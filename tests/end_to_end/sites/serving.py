@@ -47,9 +47,7 @@ class Site:
         mark = f"/mark-{next(self._marks)}"
         fetch(self.port, mark)
         self.process.line(mark)
-        lines = [
-            json.loads(line) for line in self.process.out.splitlines() if line.startswith("{")
-        ]
+        lines = [json.loads(line) for line in self.process.out.splitlines() if line.startswith("{")]
         entries = [Asked(line["target"], line["status"]) for line in lines]
         ended = max(n for n, entry in enumerate(entries) if entry.target == mark)
         before = (n for n, entry in enumerate(entries[:ended]) if entry.target.startswith("/mark-"))
@@ -57,12 +55,8 @@ class Site:
 
     def curl(self, path: str, *options: str) -> tuple[int, Fields, bytes]:
         """Return status, fields (names in lower case) and body as curl gets them."""
-        done = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", "--max-time", "20", "-D", "-", *options]
-            + [self.url + path],
-            capture_output=True,
-            check=True,
-        )
+        line = ["curl", "-sS", "--noproxy", "*", "--max-time", "20", "-D", "-", *options]
+        done = subprocess.run([*line, self.url + path], capture_output=True, check=True)
         head, _, body = done.stdout.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         parted = (line.partition(": ") for line in lines)

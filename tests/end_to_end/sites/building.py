@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 _SOURCES = Path(__file__).with_name("app")
+_NODE = 20, 19
+"""What this version of Vite asks for, at least."""
 _INSTALL, _BUILD = 90, 60
 """Seconds that the package registry, and the bundler, get."""
 
@@ -22,6 +25,9 @@ def build_app(place: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is not installed")
+    node = _run(["node", "--version"], place, _BUILD).stdout
+    if tuple(map(int, re.findall(r"\d+", node)[:2])) < _NODE:
+        pytest.skip(f"Node.js is too old for Vite, or not there: {node.strip() or 'no version'}")
     sources = place / "sources"
     shutil.copytree(_SOURCES, sources, ignore=shutil.ignore_patterns("node_modules", "dist"))
     options = ["--include=dev", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=0"]

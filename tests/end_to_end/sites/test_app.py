@@ -177,6 +177,18 @@ class TestFields:
             assert "immutable" not in str(fields)
 
 
+@pytest.mark.xfail(strict=False, reason="Cache-Control goes by the path that was asked for")
+def test_a_page_in_the_place_of_a_part_is_not_kept(app: Path, tmp_path: Path) -> None:
+    """``/* /index.html 200`` is how many applications say what --spa says."""
+    root = tmp_path / "site"
+    shutil.copytree(app / "1", root)
+    (root / "_redirects").write_text("/* /index.html 200\n")
+    with served(root, "--caching", f"--cache-control=/assets/**={YEAR}") as site:
+        response, body = fetch(site.port, "/assets/gone-Ab3dE6gH.js")
+    assert body == (root / "index.html").read_bytes()
+    assert response.getheader("Cache-Control") == "no-cache"
+
+
 class TestReleases:
     """``current`` is a link to a release, and is renamed over by one to the next."""
 

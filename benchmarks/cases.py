@@ -69,6 +69,27 @@ CASES = (
         quick=False,
     ),
     Case("log", "1 KiB, access log on", Requests(_SMALL, KIB), needs={"log"}),
+    Case(
+        "rules",
+        "1 KiB, simple head, 2,000 redirects and 100 rules for fields",
+        Requests(_SMALL, KIB),
+        needs={"rules"},
+        quick=False,
+    ),
+    Case(
+        "rules-browser",
+        "1 KiB, browser's head, all unique, the same rules",
+        Requests(_SMALL, KIB, script="browser"),
+        needs={"rules"},
+        quick=False,
+    ),
+    Case(
+        "rules-files",
+        "3,000 files of 2 KiB, the same rules",
+        Requests("/f0000.html", 2 * KIB, script="files"),
+        needs={"rules"},
+        quick=False,
+    ),
     Case("tls", "1 KiB over TLS", Requests(_SMALL, KIB), needs={"tls"}),
     Case(
         "tls-10m",

@@ -20,6 +20,8 @@ class Job:
     """Where to write a line per answer."""
     tls: tuple[Path, Path] | None = None
     """Certificate and key; without them, no TLS."""
+    rules: Path | None = None
+    """A configuration full of rules, of which none is about the files asked for."""
     room: int = 1024
     """How many connections it must be able to hold."""
 

@@ -20,6 +20,7 @@ from .content import warm, write_content
 from .errors import OutOfTimeError, UnableError
 from .launch import Job
 from .results import Results
+from .rules import write_rules
 from .running import Cores, free_port, running
 from .sample import Sample
 from .servers import Server
@@ -119,6 +120,7 @@ def _job(case: Case, place: Path) -> Job:
         work=work,
         log=work / "access.log" if "log" in case.needs else None,
         tls=_certificate(place) if "tls" in case.needs else None,
+        rules=_rules(work) if "rules" in case.needs else None,
         room=case.room,
     )
 
@@ -126,9 +128,16 @@ def _job(case: Case, place: Path) -> Job:
 _INABILITY = {
     "large": "holds whole files in memory: not asked for large ones",
     "log": "has no access log",
+    "rules": "has no such rules",
     "many": "has a thread for each connection: not asked for 10,000",
     "tls": "has no TLS",
 }
+
+
+def _rules(work: Path) -> Path:
+    file = work / "rules.toml"
+    write_rules(file)
+    return file
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import gettempdir
 
-from . import configurations
+from . import configurations, rules
 from .launch import Command, Job
 
 __all__ = ["MEASURED", "REFERENCE", "SERVERS", "Server"]
@@ -22,6 +22,8 @@ REFERENCE = "nginx"
 
 _PEERS = Path(__file__).with_name("peers")
 _SBIN = "/usr/sbin:/usr/local/sbin"
+_ANY = frozenset({"large", "log", "many", "tls"})
+"""What most servers can be asked for."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Server:
     find: Callable[[], str | None]
     """Returns what it is and in which version, or ``None`` where it is missing."""
     command: Callable[[Job], Command]
-    able: frozenset[str] = frozenset({"large", "log", "many", "tls"})
+    able: frozenset[str] = _ANY
     """What it can be asked for: files that do not fit into memory many times, an access log that
-    can be had or not, 10,000 connections, TLS."""
+    can be had or not, 10,000 connections, TLS; redirects and fields by rules of ours."""
 
 
 def _output(*line: str) -> str | None:
@@ -84,10 +86,10 @@ def _tinyhttp(job: Job, *options: str) -> Command:
         certificate, key = job.tls
         where += [f"--tls-cert={certificate}", f"--tls-key={key}"]
     log = f"--access-log={job.log or 'none'}"
-    return Command(
-        [sys.executable, "-m", "tinyhttp", *where, f"--path={job.root}", log, *options],
-        stderr=job.work / "errors",
-    )
+    line = [sys.executable, "-m", "tinyhttp", *where, f"--path={job.root}", log, *options]
+    if job.rules:
+        line = ["env", *rules.SECRETS, *line, f"--config={job.rules}", *rules.OPTIONS]
+    return Command(line, stderr=job.work / "errors")
 
 
 def _tls_endpoint(job: Job) -> str:
@@ -167,8 +169,13 @@ def _processes(job: Job) -> Command:
 
 
 SERVERS = (
-    Server(MEASURED, _find_tinyhttp, _tinyhttp),
-    Server("tinyhttp-plain", _find_plain_tinyhttp, lambda job: _tinyhttp(job, "--plain-transport")),
+    Server(MEASURED, _find_tinyhttp, _tinyhttp, able=_ANY | {"rules"}),
+    Server(
+        "tinyhttp-plain",
+        _find_plain_tinyhttp,
+        lambda job: _tinyhttp(job, "--plain-transport"),
+        able=_ANY | {"rules"},
+    ),
     Server(REFERENCE, _find_nginx, _nginx),
     Server("nginx-cache", _find_nginx, partial(_nginx, more=configurations.CACHING)),
     Server("nginx-nopush", _find_nginx, partial(_nginx, more=configurations.NOPUSH)),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support import render_head
 from tinyhttp.core.response import REASONS, Refused, Response, plain_text
+from tinyhttp.core.rules import DIALECTS, Dialect
 
 DATE = b"Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -106,3 +107,9 @@ def test_a_refusal_stands_for_a_response() -> None:
     refused = Refused(405, "Not here.", [(b"Allow", b"GET")])
     assert (refused.status, refused.detail) == (405, "Not here.")
     assert refused.response() == plain_text(405, "Not here.", [(b"Allow", b"GET")])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_whatever_a_rule_may_say_has_a_status_line(dialect: Dialect) -> None:
+    for status in dialect.statuses:
+        assert render_head(Response(status, []), DATE).startswith(b"HTTP/1.1 %d " % status)

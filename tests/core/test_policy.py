@@ -234,7 +234,7 @@ NAMES = FakeSite(
 
 def follow(policy: Policy, site: FakeSite, target: str, *fields: str) -> list[str]:
     """Return the ways that a client is sent, and in the end status and body."""
-    way = []
+    way: list[str] = []
     for _ in range(8):
         outcome = ask(policy, site, target, *fields)
         found = outcome["Location"]

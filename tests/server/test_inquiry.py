@@ -2,13 +2,13 @@
 
 import errno
 from base64 import b64encode
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, capturedLogs
 from twisted.python.failure import Failure
 
 from tests.support import (
@@ -22,14 +22,14 @@ from tests.support import (
     write_tree,
 )
 from tinyhttp.core.access import Access, Credentials
+from tinyhttp.core.listing import View
 from tinyhttp.core.path import SitePath
 from tinyhttp.core.policy import ListNames, LookUp, Policy, Steps, Verify
 from tinyhttp.core.request import Request
-from tinyhttp.core.resource import Missing
 from tinyhttp.core.response import Refused, Response
 from tinyhttp.server.inquiry import Inquiry
 from tinyhttp.server.server import Server
-from tinyhttp.site.files import Found
+from tinyhttp.site.files import Files, Found
 
 AUTHORIZED = "Authorization: Basic " + b64encode(b"user:right").decode()
 PRIVATE = Access(SitePath((b"private",), False), "realm", "source")
@@ -91,12 +91,10 @@ def disk(server: Server) -> HeldDisk:
 
 
 @pytest.fixture
-def events() -> Any:
+def events() -> Iterator[Sequence[LogEvent]]:
     """What is logged."""
-    found: list[LogEvent] = []
-    globalLogPublisher.addObserver(found.append)
-    yield found
-    globalLogPublisher.removeObserver(found.append)
+    with capturedLogs() as log:
+        yield log
 
 
 def statuses(client: Client) -> list[int]:
@@ -265,16 +263,13 @@ def test_many_steps_that_need_no_waiting(server: Server) -> None:
     ("question", "may"),
     [
         (LookUp(A), True),
-        (ListNames(SitePath((b"open",), True), Any, b"text/html"), False),  # type: ignore[arg-type]
+        (ListNames(SitePath((b"open",), True), View(), b"text/html"), False),
         (Verify(PRIVATE, Credentials(b"", b"")), False),
     ],
     ids=["look up", "list", "verify"],
 )
 def test_what_may_be_remembered(server: Server, question: Any, may: bool) -> None:
     server.passwords = None
-    server.listings._known.put((server.site, question), (server.now(), Missing()), 1) if isinstance(
-        question, ListNames
-    ) else None
 
     def steps() -> Generator[Any, Any, Response]:
         yield question
@@ -287,8 +282,6 @@ def test_what_may_be_remembered(server: Server, question: Any, may: bool) -> Non
 
 
 def failing(error: BaseException, name: bytes) -> Callable[[Any, SitePath], Found]:
-    from tinyhttp.site.files import Files
-
     find = Files.find
 
     def broken(self: Any, path: SitePath) -> Found:
@@ -321,7 +314,7 @@ def test_files_that_can_not_be_had_just_now(
 
 @pytest.mark.parametrize("name", [b"x", b"404.html"])
 def test_a_disk_that_fails(
-    server: Server, monkeypatch: pytest.MonkeyPatch, events: list[LogEvent], name: bytes
+    server: Server, monkeypatch: pytest.MonkeyPatch, events: Sequence[LogEvent], name: bytes
 ) -> None:
     with monkeypatch.context() as patch:
         error = OSError(errno.EIO, "the detail")
@@ -344,7 +337,7 @@ def test_a_disk_that_fails(
 def test_passwords_that_can_not_be_checked(
     server: Server,
     passwords: HeldPasswords,
-    events: list[LogEvent],
+    events: Sequence[LogEvent],
     error: Exception,
     status: int,
     stays: bool,
@@ -360,7 +353,7 @@ def test_passwords_that_can_not_be_checked(
 
 
 def test_a_directory_that_can_not_be_read(
-    server: Server, monkeypatch: pytest.MonkeyPatch, events: list[LogEvent]
+    server: Server, monkeypatch: pytest.MonkeyPatch, events: Sequence[LogEvent]
 ) -> None:
     def broken(*args: Any) -> Any:
         raise OSError(errno.EIO, "the detail")

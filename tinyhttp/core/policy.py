@@ -10,21 +10,22 @@ What is protected is a `SitePath`, and so is what is opened: they can't disagree
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from .accept import wants_page
-from .access import Access, Credentials, challenge, credentials_of
+from .access import Access, challenge, credentials_of
 from .answer import answer, answer_page
 from .caching import Caching
 from .cors import Cors
 from .error_lookup import error_pages
 from .error_page import error_response
 from .field_rules import FieldRules, Operations, merge
-from .fields import elements
+from .final_fields import has, kept_private, with_one_vary, without
 from .https import elsewhere
-from .listing import TooMany, View, parse_view
+from .listing import TooMany, parse_view
 from .listing_forms import form_fields, listing_form
 from .path import SitePath, escape_query
+from .questions import Answer, ListNames, LookUp, Question, Steps, Verify
+from .reasons import Added, Asked, Guarded, Paged, Ruled, Tell, Went
 from .redirects import Redirect, Redirects, Rewrite
 from .request import Request
 from .resource import Directory, File, Missing, Representation, Resource
@@ -47,38 +48,6 @@ _HTML = b".html"
 _INDEX = b"index.html"
 """What a directory is taken for where names are looked at."""
 _NO_CACHE = (b"Cache-Control", b"no-cache")
-
-
-# What can be asked.
-
-
-@dataclass(slots=True, frozen=True)
-class LookUp:
-    """What does ``path`` lead to? Answered by a `Resource`."""
-
-    path: SitePath
-
-
-@dataclass(slots=True, frozen=True)
-class ListNames:
-    """What is in the directory ``path``? Answered by a `Representation`, `TooMany` or `Missing`."""
-
-    path: SitePath
-    view: View
-    form: bytes
-
-
-@dataclass(slots=True, frozen=True)
-class Verify:
-    """Are these ``credentials`` good for what ``access`` protects? Answered by ``bool``."""
-
-    access: Access
-    credentials: Credentials
-
-
-Question: TypeAlias = LookUp | ListNames | Verify
-Answer: TypeAlias = Resource | Representation | TooMany | bool
-Steps: TypeAlias = Generator[Question, "Answer", Response]
 
 
 @dataclass(slots=True, frozen=True)
@@ -166,18 +135,29 @@ class _Asked:
     when: float
     """Epoch seconds."""
     secure: bool
+    tell: Tell | None = None
+    """Who hears the reasons, if anybody does."""
     guarded: bool = False
     """Whether a password was asked for on the way."""
 
 
 def respond(
-    policy: Policy, request: Request, path: SitePath | None, when: float, *, secure: bool = False
+    policy: Policy,
+    request: Request,
+    path: SitePath | None,
+    when: float,
+    *,
+    secure: bool = False,
+    tell: Tell | None = None,
 ) -> Steps:
     """Ask what has to be asked, and return the response to a GET or HEAD for ``path``.
 
-    ``when`` is in epoch seconds; ``secure`` says that the request came over TLS.
+    ``when`` is in epoch seconds; ``secure`` says that the request came over TLS. ``tell``, if there
+    is one, hears the reasons (see `tinyhttp.core.reasons`).
     """
-    asked = _Asked(policy, request, path, when, secure)
+    asked = _Asked(policy, request, path, when, secure, tell)
+    if tell is not None:
+        tell(Asked(path, secure))
     try:
         response = yield from _find(asked)
     except Refused as refused:
@@ -200,9 +180,10 @@ def respond_refused(
     when: float,
     *,
     secure: bool = False,
+    tell: Tell | None = None,
 ) -> Steps:
     """Do the same for a request that something else than the site has refused."""
-    asked = _Asked(policy, request, path, when, secure)
+    asked = _Asked(policy, request, path, when, secure, tell)
     accept = request.fields.get(b"accept")
     response = error_response(refused.status, refused.detail, refused.fields, accept=accept)
     response = yield from _with_page(asked, response)
@@ -217,12 +198,15 @@ def _find(asked: _Asked) -> Steps:
     # 1. Is this the place?
     location = elsewhere(request, asked.secure, policy.https_port, policy.canonical_host)
     if location is not None:
+        _went(asked, "https-redirect or canonical-host", location)
         return _moved(asked, 308, location)
     if path is None:
         return _missing(asked)
     # 2. Does a rule come before the files?
     if policy.redirects is not None:
-        ruling = policy.redirects.first(path, request.query, request.authority)
+        ruling = policy.redirects.first(path, request.query, request.authority, asked.tell)
+        if asked.tell is not None:
+            asked.tell(Ruled(True, ruling))
         if ruling is not None:
             return (yield from _follow(asked, ruling))
     # 3. Is there a file, under this name or another that people use for it?
@@ -230,13 +214,15 @@ def _find(asked: _Asked) -> Steps:
     if isinstance(resource, File):
         shorter = _shorter(policy, path)
         if shorter is not None:
-            return _moved(asked, 308, _location(shorter, request))
+            location = _location(shorter, request)
+            _went(asked, "clean-urls and trailing-slash: this is its address", location)
+            return _moved(asked, 308, location)
     elif isinstance(resource, Missing | Directory):
         other = yield from _other_name(asked, path, resource)
         if other is not None:
             return other
     if not isinstance(resource, Missing):
-        return answer(request, resource, asked.when)
+        return answer(request, resource, asked.when, asked.tell)
     return (yield from _without_file(asked, path))
 
 
@@ -244,7 +230,9 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
     policy, request = asked.policy, asked.request
     # 4. Does a rule know what to do without a file?
     if policy.redirects is not None:
-        ruling = policy.redirects.otherwise(path, request.query, request.authority)
+        ruling = policy.redirects.otherwise(path, request.query, request.authority, asked.tell)
+        if asked.tell is not None:
+            asked.tell(Ruled(False, ruling))
         if ruling is not None:
             return (yield from _follow(asked, ruling))
     # 5. Is it a directory that may be shown, or a page of a program?
@@ -253,10 +241,11 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
         if listed is not None:
             return listed
     if policy.spa and _is_navigation(request, path):
+        _went(asked, "spa: a page that is no file is for the root's index", b"/")
         page = yield from _look_up(asked, ROOT)
         if isinstance(page, File):
-            response = answer(request, page, asked.when)
-            response.fields = [*_without(response.fields, b"cache-control"), _NO_CACHE]
+            response = answer(request, page, asked.when, asked.tell)
+            response.fields = [*without(response.fields, b"cache-control"), _NO_CACHE]
             return response
     return _missing(asked)
 
@@ -267,6 +256,8 @@ def _look_up(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Res
     if access is not None:
         asked.guarded = True
         credentials = credentials_of(asked.request.fields.get(b"authorization"))
+        if asked.tell is not None:
+            asked.tell(Guarded(access, credentials is not None))
         allowed = credentials is not None and (yield Verify(access, credentials))
         if not allowed:
             raise Refused(401, "This is not for everybody.", [challenge(access)])
@@ -288,7 +279,7 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
     if not isinstance(resource, File):
         return _missing(asked)
     if ruling.status == 200:
-        return answer(asked.request, resource, asked.when)
+        return answer(asked.request, resource, asked.when, asked.tell)
     return answer_page(asked.request, resource, ruling.status)
 
 
@@ -303,13 +294,16 @@ def _other_name(
         if isinstance(found, File):
             wanted = policy.trailing_slash == "add"
             if path.directory != wanted:
-                moved = SitePath(path.segments, wanted)
-                return _moved(asked, 308, _location(moved, request))
-            return answer(request, found, asked.when)
+                location = _location(SitePath(path.segments, wanted), request)
+                _went(asked, "trailing-slash: this is its address", location)
+                return _moved(asked, 308, location)
+            _went(asked, "clean-urls: this is the file meant", _location(page, request))
+            return answer(request, found, asked.when, asked.tell)
     if isinstance(resource, Directory) and policy.trailing_slash == "remove":
         found = yield from _look_up(asked, SitePath(path.segments, True))
         if isinstance(found, File):
-            return answer(request, found, asked.when)
+            _went(asked, "trailing-slash: the directory's index, without its slash")
+            return answer(request, found, asked.when, asked.tell)
     return None
 
 
@@ -344,7 +338,7 @@ def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Respon
         raise Refused(403, "This directory holds more names than are listed here.")
     if not isinstance(listed, Representation):
         return None
-    response = answer(request, File((listed,)), asked.when)
+    response = answer(request, File((listed,)), asked.when, asked.tell)
     response.fields += form_fields(form)
     return response
 
@@ -360,6 +354,11 @@ def _is_navigation(request: Request, path: SitePath) -> bool:
         everything = accept is None or accept.strip() in (b"", b"*/*")
         return everything and (not path.segments or b"." not in path.segments[-1])
     return True
+
+
+def _went(asked: _Asked, option: str, where: bytes = b"") -> None:
+    if asked.tell is not None:
+        asked.tell(Went(option, where))
 
 
 # Responses.
@@ -392,10 +391,14 @@ def _with_page(asked: _Asked, response: Response) -> Steps:
         except Refused:  # it is for others, or can't be had just now
             continue
         if isinstance(resource, File):
+            if asked.tell is not None:
+                asked.tell(Paged(response.status, path))
             page = answer_page(asked.request, resource, response.status)
             named = {name.lower() for name, _ in page.fields} | _OF_BODY
             page.fields += [each for each in response.fields if each[0].lower() not in named]
             return page
+    if asked.tell is not None:
+        asked.tell(Paged(response.status, None))
     return response
 
 
@@ -408,41 +411,27 @@ _OF_BODY = frozenset(
 def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
     policy, path = asked.policy, asked.path
-    fields = response.fields
-    if response.content_type and response.status < 400 and not _has(fields, b"cache-control"):
+    fields, tell = response.fields, asked.tell
+    if response.content_type and response.status < 400 and not has(fields, b"cache-control"):
         fields = [*fields, *_cache_control(asked, response.content_type)]
     further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
-    fields = [*fields, *(f for f in further if not _has(fields, f[0]))] if further else fields
+    fields = [*fields, *(f for f in further if not has(fields, f[0]))] if further else fields
+    if tell is not None and further:
+        tell(Added("security-headers and hsts", further))
     if policy.cors is not None:
         fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
+        if tell is not None:
+            tell(Added("cors", policy.cors.apply([], asked.request.fields.get(b"origin"))))
     rules = policy.field_rules
     if rules is not None and path is not None and (not rules.files_only or response.content_type):
-        operations: Operations = rules.apply(path, asked.request.authority)
+        operations: Operations = rules.apply(path, asked.request.authority, tell)
         fields = merge(fields, operations, response.status)
     if asked.guarded:
-        fields = _kept_private(fields)
-    response.fields = _with_one_vary(fields)
+        before, fields = fields, kept_private(fields)
+        if tell is not None and fields is not before:
+            tell(Added("auth: nobody else may be handed it (RFC 9111 section 3.5)", fields[-1:]))
+    response.fields = with_one_vary(fields)
     return response
-
-
-def _with_one_vary(fields: Fields) -> Fields:
-    """Return ``fields`` with all that Vary says in one line."""
-    said = [value for name, value in fields if name == b"Vary"]
-    if len(said) < 2:
-        return fields
-    names = dict.fromkeys(name for value in said for name in elements(value))
-    return [*_without(fields, b"vary"), (b"Vary", b", ".join(names))]
-
-
-def _kept_private(fields: Fields) -> Fields:
-    """Return ``fields`` with nothing that would let a shared cache hand it out to others.
-
-    RFC 9111 section 3.5: "public" and "s-maxage" would, though a password was asked for.
-    """
-    said = [value.lower() for name, value in fields if name.lower() == b"cache-control"]
-    if said and not any(b"public" in value or b"s-maxage" in value for value in said):
-        return fields
-    return [*_without(fields, b"cache-control"), (b"Cache-Control", b"private, no-cache")]
 
 
 def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
@@ -451,13 +440,5 @@ def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
         return []
     if path.directory:
         path = SitePath((*path.segments, _INDEX), False)
-    value = caching.cache_control(path, content_type)
+    value = caching.cache_control(path, content_type, asked.tell)
     return [] if value is None else [(b"Cache-Control", value)]
-
-
-def _has(fields: Fields, name: bytes) -> bool:
-    return any(each.lower() == name.lower() for each, _ in fields)
-
-
-def _without(fields: Fields, name: bytes) -> Fields:
-    return [each for each in fields if each[0].lower() != name]

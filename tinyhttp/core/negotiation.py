@@ -6,7 +6,7 @@ Floor: core (pure). RFC 9110 section 12.5.3 (Accept-Encoding).
 from collections.abc import Sequence
 
 from .fields import parse_weights
-from .reasons import Tell, Weighed
+from .reasons import Chosen, Tell, Weighed
 from .resource import Form
 
 __all__ = ["choose"]
@@ -26,6 +26,8 @@ def choose(
     would accept anything; it gets the file itself, as it may not know how to decode.
     """
     if accept_encoding is None:
+        if tell is not None:
+            tell(Chosen(b""))
         return 0
     weights = parse_weights(accept_encoding)
     for alias, name in _ALIASES.items():
@@ -38,6 +40,8 @@ def choose(
             tell(Weighed(variant.coding, rank[0], variant.size))
         if rank[0] > 0 and (best is None or rank > best_rank):
             best, best_rank = index, rank
+    if tell is not None:
+        tell(Chosen(None if best is None else variants[best].coding))
     return best
 
 

@@ -161,6 +161,8 @@ def respond(
     try:
         response = yield from _find(asked)
     except Refused as refused:
+        if tell is not None:
+            tell(refused)
         response = error_response(
             refused.status,
             refused.detail,
@@ -184,6 +186,8 @@ def respond_refused(
 ) -> Steps:
     """Do the same for a request that something else than the site has refused."""
     asked = _Asked(policy, request, path, when, secure, tell)
+    if tell is not None:
+        tell(refused)
     accept = request.fields.get(b"accept")
     response = error_response(refused.status, refused.detail, refused.fields, accept=accept)
     response = yield from _with_page(asked, response)

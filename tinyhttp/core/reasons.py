@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Added",
     "Asked",
+    "Chosen",
     "Condition",
     "Guarded",
     "Paged",
@@ -83,6 +84,13 @@ class Weighed:
 
 
 @dataclass(slots=True, frozen=True)
+class Chosen:
+    """The form in ``coding`` was chosen (``b""``: the file as it is); ``None``: there is none."""
+
+    coding: bytes | None
+
+
+@dataclass(slots=True, frozen=True)
 class Condition:
     """The condition in a ``field`` of the request was evaluated."""
 
@@ -116,6 +124,6 @@ class Added:
 
 
 Reason: TypeAlias = Any
-"""One of those above; the list is open."""
+"""One of those above, or the `Refused` that ended it; the list is open."""
 
 Tell: TypeAlias = Callable[[Reason], object]

@@ -1,7 +1,6 @@
 """What is rehearsed is what is performed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

@@ -60,7 +60,7 @@ def account(rehearsal: Rehearsal) -> list[Step]:
 
 
 def _text(octets: bytes) -> str:
-    return shown((octets,))
+    return shown((octets,)) if octets else ""
 
 
 def _path(path: SitePath) -> str:
@@ -77,6 +77,7 @@ class _Teller:
         self._missed: list[Missed] = []
         self._weighed: list[Weighed] = []
         self._has_asked = False
+        self._forms = 0  # of the file that was looked up last
         self._hears: dict[type, Callable[[Any], None]] = {
             Parsed: self._parsed,
             Unread: self._unread,
@@ -137,7 +138,7 @@ class _Teller:
 
     def _asked(self, asked: Asked) -> None:
         self._has_asked = True
-        lines = ["over TLS" if asked.secure else "without TLS, or it makes no difference"]
+        lines = ["over TLS"] if asked.secure else []
         if asked.path is None:
             lines.append("an encoded slash is data: no file can have such a name")
             self._add("path", "The path leads nowhere", lines, "RFC 3986 section 2.2")
@@ -184,7 +185,9 @@ class _Teller:
 
     def _asking(self, asking: Asking) -> None:
         question, answer = asking.question, asking.answer
-        missed, self._missed[:] = list(self._missed), []
+        missed, self._missed[:] = list(dict.fromkeys(map(_missed, self._missed))), []
+        if isinstance(answer, File):
+            self._forms = len(answer.variants) + sum(not each.useless for each in answer.on_demand)
         if isinstance(question, Verify):
             title = "The password is right" if answer is True else "The password is wrong"
             self._add("password", title, clause="RFC 7617 section 2")
@@ -207,16 +210,13 @@ class _Teller:
 
     def _chosen(self, chosen: Chosen) -> None:
         weighed, self._weighed[:] = list(self._weighed), []
-        if len(weighed) < 2 and chosen.coding == b"":
+        if self._forms < 2 and chosen.coding == b"":
             return  # there was nothing to choose
-        lines = [
-            f"{_text(each.coding) or 'as it is'}: weight {each.weight / 1000:g}, {each.size} octets"
-            for each in weighed
-        ] or ["the request has no Accept-Encoding: the file as it is"]
         accepted = self._value(b"accept-encoding")
-        what = "none is accepted" if chosen.coding is None else _coding(chosen.coding)
-        title = f"Accept-Encoding: {accepted}: {what}"
-        self._add("coding", title, lines, "RFC 9110 section 12.5.3")
+        asked = f"Accept-Encoding: {accepted}" if weighed else "No Accept-Encoding"
+        what = "the file as it is" if chosen.coding == b"" else _text(chosen.coding or b"nothing")
+        lines = list(map(_weighed, weighed))
+        self._add("coding", f"{asked}: {what} is sent", lines, "RFC 9110 section 12.5.3")
 
     def _condition(self, condition: Condition) -> None:
         name = _text(condition.field)
@@ -272,8 +272,14 @@ def _rule(rule: Rule) -> str:
     return f"{rule.where}: {pattern_text(rule.pattern)} ({rule.status}{forced})"
 
 
-def _coding(coding: bytes) -> str:
-    return _text(coding) if coding else "the file as it is"
+def _weighed(weighed: Weighed) -> str:
+    what = _text(weighed.coding) or "as it is"
+    weight = f"weight {weighed.weight / 1000:g}"
+    if 0 < weighed.weight < 1:
+        weight = "not ruled out, which is less than any weight"
+    elif not weighed.weight:
+        weight = "not acceptable"
+    return f"{what}: {weight}; {weighed.size} octets"
 
 
 def _listed(answer: object) -> str:
@@ -284,12 +290,10 @@ def _listed(answer: object) -> str:
     return "there is no directory that may be shown"
 
 
-def _looked_up(
-    path: SitePath, resource: Resource, missed: Sequence[Missed]
-) -> tuple[str, list[str]]:
+def _looked_up(path: SitePath, resource: Resource, missed: Sequence[str]) -> tuple[str, list[str]]:
     """Return what came of looking ``path`` up, and why."""
     asked = f"{_path(path)} is looked up"
-    lines = [_missed(each) for each in missed]
+    lines = list(missed)
     if isinstance(resource, File):
         forms = [_form(each) for each in resource.variants]
         forms += [

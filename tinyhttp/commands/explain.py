@@ -62,7 +62,7 @@ class _Options(Options):
 
     opt_H = opt_header  # noqa: N815 (the letter that curl has for it)
 
-    def parseArgs(self, *words: str) -> None:
+    def parseArgs(self, *words: str) -> None:  # noqa: N802 (the name is Twisted's)
         """Take method and path."""
         *before, target = words or ("",)
         if len(before) > 1 or not target.startswith(("/", "http://", "https://", "*")):

@@ -79,7 +79,9 @@ class Waiting(Clock):
         super().__init__()
         self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
 
-    def callFromThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def callFromThread(  # noqa: N802 (the name is Twisted's)
+        self, function: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> None:
         """Keep a call for `turn`."""
         self._calls.put(lambda: function(*args, **kwargs))
 

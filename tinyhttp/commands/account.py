@@ -216,7 +216,7 @@ class _Teller:
         asked = f"Accept-Encoding: {accepted}" if weighed else "No Accept-Encoding"
         what = "the file as it is" if chosen.coding == b"" else _text(chosen.coding or b"nothing")
         lines = list(map(_weighed, weighed))
-        self._add("coding", f"{asked}: {what} is sent", lines, "RFC 9110 section 12.5.3")
+        self._add("coding", f"{asked}: {what} is chosen", lines, "RFC 9110 section 12.5.3")
 
     def _condition(self, condition: Condition) -> None:
         name = _text(condition.field)

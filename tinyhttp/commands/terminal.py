@@ -55,7 +55,7 @@ def _in_encoding(line: str, encoding: str) -> str:
 
 
 class Progress:
-    """A line on standard error that tells how many of ``total`` things are done.
+    """A line on standard error that tells how many of ``total`` things are done; 0: nobody knows.
 
     Nothing at all if that is no terminal, or if ``quiet``.
     """
@@ -74,11 +74,16 @@ class Progress:
         if not self._is_shown or now < self._next:
             return
         self._next = now + _PAUSE
-        share = self._done * 20 // max(self._total, 1)
-        bar = "#" * share + "." * (20 - share)
-        line = f"{self._what} [{bar}] {self._done}/{self._total} {current}"[:_WIDTH]
+        line = f"{self._what} {self._state()} {current}"[:_WIDTH]
         sys.stderr.write("\r\x1b[K" + _in_encoding(line, sys.stderr.encoding))
         sys.stderr.flush()
+
+    def _state(self) -> str:
+        if not self._total:
+            return str(self._done)
+        share = self._done * 20 // self._total
+        bar = "#" * share + "." * (20 - share)
+        return f"[{bar}] {self._done}/{self._total}"
 
     def clear(self) -> None:
         """Take the line away, before others are printed."""

@@ -34,6 +34,7 @@ REASONS = {
     405: b"Method Not Allowed",
     406: b"Not Acceptable",
     408: b"Request Timeout",
+    410: b"Gone",
     412: b"Precondition Failed",
     413: b"Content Too Large",
     414: b"URI Too Long",

@@ -327,6 +327,7 @@ def test_the_documentation(tmp_path: Path, command: str, shown: str) -> None:
             "_redirects": "/blog/* /news/:splat\n/style.css /a.css 302\n/start /home.html 302\n",
             "_headers": "/*.css\n  Cache-Control: max-age=60\n",
         },
+        mtime=1_577_836_800,
     )
     words = command.split(" ", 1)[1]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

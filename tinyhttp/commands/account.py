@@ -160,6 +160,8 @@ class _Teller:
             lines.append(f"{len(others) - _MOST_TRIED} more don't match")
         lines += [_tried(each) for each in tried if each.outcome == "matches"]
         when = "before the files" if ruled.before_files else "as there is no file"
+        if ruled.ruling is None and ruled.before_files and not tried:
+            return  # no rule is forced, or none begins as the path does
         if ruled.ruling is None:
             if ruled.before_files and any(each.outcome == "matches" for each in tried):
                 lines.append("what matches is not forced: it counts where there is no file")

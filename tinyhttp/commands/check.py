@@ -135,10 +135,12 @@ class _Check:
         try:
             passwords = Passwords([source], reactor=self._reactor, disk=disk, environ=os.environ)
         except CannotLoad as error:
-            self._findings.add("passwords", ERROR, str(error))
+            for line in str(error).splitlines():
+                self._findings.add("passwords", ERROR, line.replace(": error: ", ": ", 1))
             return
         for problem in passwords.warnings:
-            self._findings.add("passwords", WARNING, str(problem))
+            line = str(problem).replace(": warning: ", ": ", 1)
+            self._findings.add("passwords", WARNING, line)
 
     def _check_certificates(self) -> None:
         pairs = self._options["tls-pairs"]

@@ -120,8 +120,8 @@ class Survey:
             text = f"{shown(names)}: neither file nor directory, and not served"
             self._findings.add("files", WARNING, text)
             return
-        self.files += 1
         if self._opens(place, names, is_link=kind == "link"):
+            self.files += 1
             self._check_type(names, siblings)
             self._check_sidecars(names, siblings)
 

@@ -26,9 +26,6 @@ __all__ = ["Survey"]
 _MOST_EXTENSIONS = 10
 _FRAME = len(b"GET  HTTP/1.1")
 
-# Measures nothing, as nothing is to be written: a sidecar is right, or it is not.
-_AS_IS = Rules(dict(BEST), min_size=0, max_size=-1, check=True)
-
 
 @dataclass(slots=True, frozen=True)
 class _Entry:
@@ -60,7 +57,9 @@ class Survey:
         self._known = frozenset(MEDIA_TYPES) | frozenset(dict(values["mime-type"]))
         self._longest = longest - _FRAME
         self._findings = findings
-        self._sidecars = Sidecars(tree, _AS_IS, Stop())
+        # Measures nothing, as nothing is to be written: a sidecar is right, or it is not.
+        as_is = Rules(dict(BEST), min_size=0, max_size=-1, check=True)
+        self._sidecars = Sidecars(tree, as_is, Stop())
         self._extensions: Counter[bytes] = Counter()
         self._unchecked: Counter[bytes] = Counter()
         self._progress = Progress("check", 0, quiet=quiet)

@@ -8,7 +8,7 @@ from tests.support import NOW, get, parse
 from tinyhttp.core.answer import answer
 from tinyhttp.core.caching import Caching, parse_cache_rule
 from tinyhttp.core.path import resolve
-from tinyhttp.core.reasons import Chosen, Condition, Ranged, Tried, Weighed, Went
+from tinyhttp.core.reasons import Added, Chosen, Condition, Ranged, Tried, Weighed
 from tinyhttp.core.redirects import Redirects
 from tinyhttp.core.redirects_file import parse_redirects
 from tinyhttp.core.request import Limits
@@ -86,7 +86,7 @@ def test_why_something_may_be_kept(name: bytes, content_type: bytes, why: str | 
     caching = Caching([parse_cache_rule("*.css=max-age=60")])
     path = resolve(name)
     assert path is not None
-    heard: list[Went] = []
+    heard: list[Added] = []
     value = caching.cache_control(path, content_type, heard.append)
     assert value == caching.cache_control(path, content_type)
-    assert [each.option for each in heard] == ([] if why is None else [why])
+    assert [each.by for each in heard] == ([] if why is None else [why])

@@ -176,10 +176,6 @@ class _Teller:
         self._add("rules", title, lines, "RFC 9110 section 15.4")
 
     def _went(self, went: Went) -> None:
-        if went.option.startswith("cach"):
-            self._add("field", f"Cache-Control: {_text(went.where)}", [f"by {went.option}"],
-                      "RFC 9111 section 5.2.2")  # fmt: skip
-            return
         where = f": {_text(went.where)}" if went.where else ""
         self._add("turn", f"By {went.option}{where}")
 

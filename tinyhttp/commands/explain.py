@@ -95,6 +95,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         octets, secure = options.request(), bool(options["secure"])
         rehearsal = rehearse(server, octets, secure=secure, turn=reactor.turn)
+    except TimeoutError as error:
+        complain(f"tinyhttp explain: {error}")
+        return 1
     finally:
         _ = server.stop(grace=0)
     (_print_json if options["json"] else _print)(rehearsal)

@@ -8,7 +8,7 @@ this module only listens at the seams (`tinyhttp.core.reasons`, `Files.tell`, th
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,8 +86,12 @@ class Waiting(Clock):
         self._calls.put(lambda: function(*args, **kwargs))
 
     def turn(self) -> None:
-        """Make the next call that a thread wants; raises ``queue.Empty`` if none comes."""
-        self._calls.get(timeout=_PATIENCE)()
+        """Make the next call that a thread wants; raises `TimeoutError` if none comes."""
+        try:
+            call = self._calls.get(timeout=_PATIENCE)
+        except Empty:
+            raise TimeoutError("the disk, or the check of a password, takes too long") from None
+        call()
 
 
 @dataclass(slots=True)
@@ -201,7 +205,7 @@ def rehearse(
     """Return what ``server`` answers to ``octets``, and how it comes to that.
 
     ``secure``: as if they had come over TLS. ``turn`` is called while the answer waits for a
-    thread; ``server`` forgets what it knows of its files first.
+    thread; ``server`` forgets what it knows of its files first. Raises what ``turn`` does.
     """
     rehearsal = Rehearsal()
     every = [host.site for host in server.hosts.every]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from .fields import TOKEN
 from .globs import Glob, parse_glob
 from .path import SitePath
-from .reasons import Tell, Went
+from .reasons import Added, Tell
 from .rules import Mistake, octets, suggestion
 
 __all__ = ["IMMUTABLE", "NO_CACHE", "CacheRule", "Caching", "is_fingerprinted", "parse_cache_rule"]
@@ -194,5 +194,5 @@ def _told(tell: Tell | None, why: str | CacheRule, value: bytes) -> bytes:
     if tell is not None:
         if isinstance(why, CacheRule):
             why = f"cache-control, for the glob {'/'.join(why.glob.names)}"
-        tell(Went(why, value))
+        tell(Added(why, [(b"Cache-Control", value)]))
     return value

@@ -2,7 +2,7 @@
 
 Nothing listens, and nothing leaves the process: the octets of a request go into a `Connection` of
 a real `Server`, and what it writes is kept. So whatever is decided is decided where it always is;
-this module only listens at the seams (`tinyhttp.core.reasons`, `Files.tell`, the questions of
+this module only listens at the seams (`tinyhttp.core.reasons`, `Files.on_miss`, the questions of
 `tinyhttp.core.policy`), and notes in order what it hears.
 """
 
@@ -122,8 +122,8 @@ class _Exchange(Exchange):
         self.tell(Parsed(request, request.path in server.pages, host))
         super().answer(request)
 
-    def _inquire(self, request: Request, steps: Steps) -> None:
-        super()._inquire(request, self._watched(steps))
+    def _inquire(self, request: Request, steps: Steps, *others: Any) -> None:
+        super()._inquire(request, self._watched(steps), *others)
 
     def _watched(self, steps: Steps) -> Steps:
         """Pass on questions and answers."""
@@ -212,7 +212,7 @@ def rehearse(
     for site in every:
         site.forget()
         if isinstance(site.files, Files):
-            site.files.tell = lambda *miss: rehearsal.heard.append(Missed(*miss))
+            site.files.on_miss = lambda *miss: rehearsal.heard.append(Missed(*miss))
     connection = _Connection(server, rehearsal)
     transport = _Transport(secure=secure)
     try:
@@ -226,7 +226,7 @@ def rehearse(
         connection.connectionLost(Failure(ConnectionAbortedError()))
         for site in every:
             if isinstance(site.files, Files):
-                site.files.tell = None
+                site.files.on_miss = None
     end = transport.written.find(b"\r\n\r\n")
     rehearsal.head = transport.written[: end + 4] if end >= 0 else b""
     return rehearsal

@@ -46,7 +46,7 @@ _SENTENCES = {
     405: "That can't be done to this page.",
     406: "There is no form of this page that the browser accepts.",
     408: "The request took too long to arrive.",
-    410: "This page is gone for good.",
+    410: "This page is gone, and will not come back.",
     412: "The page has changed meanwhile.",
     413: "The request was too large.",
     414: "The address is too long.",

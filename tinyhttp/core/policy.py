@@ -432,7 +432,7 @@ def _finish(asked: _Asked, response: Response) -> Response:
         fields = merge(fields, operations, response.status)
     if asked.guarded:
         before, fields = fields, kept_private(fields)
-        if tell is not None and fields is not before:
+        if tell is not None and fields != before:
             tell(Added("auth: nobody else may be handed it (RFC 9111 section 3.5)", fields[-1:]))
     response.fields = with_one_vary(fields)
     return response

@@ -1,6 +1,6 @@
-"""What can be asked of whoever has a policy carried out.
+"""What has to be found out before a request can be answered.
 
-Floor: core (pure). The steps of `tinyhttp.core.policy` give these, and are sent the answers.
+Floor: core (pure). Whoever decides asks these, and whoever can wait answers them.
 """
 
 from collections.abc import Generator

@@ -123,7 +123,7 @@ class Files:
         self._on_demand = tuple(on_demand)
         self._digests: LRU[Identity, bytes] = LRU(_DIGESTS, _DIGESTS)
         self._digests_lock = Lock()
-        self.tell: Callable[[Names, OSError | None], object] | None = None
+        self.on_miss: Callable[[Names, OSError | None], object] | None = None
         """Hears which names led to nothing that could be served, and why; ``None``: no regular
         file. Nobody does, but where ``tinyhttp explain`` looks."""
 
@@ -143,8 +143,8 @@ class Files:
         try:
             return self._find(path, now)
         except OSError as error:
-            if self.tell is not None:
-                self.tell(path.segments, error)
+            if self.on_miss is not None:
+                self.on_miss(path.segments, error)
             return Found(_resource_of(error), now + FRESH)
 
     def listed(self, path: SitePath, view: View, form: bytes) -> Listed:
@@ -262,13 +262,13 @@ class Files:
         try:
             descriptor = place.open_file(names[-1])
         except OSError as error:
-            if self.tell is not None:
-                self.tell(names, error)
+            if self.on_miss is not None:
+                self.on_miss(names, error)
             if isinstance(error, Outside) or error.errno in _NOWHERE:
                 return None
             raise
-        if descriptor is None and self.tell is not None:
-            self.tell(names, None)
+        if descriptor is None and self.on_miss is not None:
+            self.on_miss(names, None)
         return None if descriptor is None else SharedFile(descriptor)
 
     def _add(

@@ -31,7 +31,7 @@ from ..site.tree import Outside
 from .clauses import CONDITIONS, clause_of
 from .pattern_text import pattern_text
 from .rehearsal import Asking, Ending, Missed, Parsed, Rehearsal, Unread
-from .terminal import amount, shown
+from .terminal import amount, nearby, shown
 
 __all__ = ["Step", "account"]
 
@@ -172,7 +172,7 @@ class _Teller:
             what = f"sends the client to {_text(ruling.location)}, {ruling.status}"
         else:
             what = f"gives {_path(ruling.path)} with {ruling.status}"
-        title = f"Rules, {when}: {ruling.rule.where} {what}"
+        title = f"Rules, {when}: {nearby(ruling.rule.where)} {what}"
         self._add("rules", title, lines, "RFC 9110 section 15.4")
 
     def _went(self, went: Went) -> None:
@@ -242,7 +242,7 @@ class _Teller:
         lines = [f"{_text(name)}: {_text(value)}" for name, value in added.fields]
         lines += [f"without {_text(name)}" for name in added.removed]
         if lines:
-            self._add("field", f"Fields by {added.by}", lines)
+            self._add("field", f"Fields by {nearby(added.by)}", lines)
 
     def _ending(self, ending: Ending) -> None:
         response = ending.response
@@ -267,7 +267,7 @@ def _tried(tried: Tried) -> str:
 
 def _rule(rule: Rule) -> str:
     forced = ", forced" if rule.forced else ""
-    return f"{rule.where}: {pattern_text(rule.pattern)} ({rule.status}{forced})"
+    return f"{nearby(rule.where)}: {pattern_text(rule.pattern)} ({rule.status}{forced})"
 
 
 def _weighed(weighed: Weighed) -> str:

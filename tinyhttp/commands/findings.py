@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from .terminal import say
+from .terminal import nearby, say
 
 __all__ = ["ERROR", "NOTE", "WARNING", "Findings"]
 
@@ -25,7 +25,7 @@ class Findings:
         self._counts[key] += 1
         kept = self._kept.setdefault(key, [])
         if len(kept) < self._most:
-            kept.append(text)
+            kept.append(nearby(text))
 
     def count(self, severity: str) -> int:
         """Return how many of a severity there are."""

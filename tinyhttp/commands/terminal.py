@@ -4,6 +4,7 @@ Names of files are octets and may hold anything: nothing of them reaches the ter
 move its cursor, or that its encoding does not have.
 """
 
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Progress", "amount", "complain", "endable", "say", "shown"]
+__all__ = ["Progress", "amount", "complain", "endable", "nearby", "say", "shown"]
 
 _PAUSE = 0.1
 """Seconds between two states of the progress line."""
@@ -23,6 +24,11 @@ def shown(names: Sequence[bytes]) -> str:
     """Return the path that ``names`` make, as it may be shown."""
     path = b"/".join(names).decode("utf-8", "surrogateescape") or "."
     return "".join(c if c.isprintable() else _escaped(c) for c in path)
+
+
+def nearby(text: str) -> str:
+    """Return ``text``, which may begin with the path of a file, without the way to where we are."""
+    return text.removeprefix(os.getcwd() + os.sep)
 
 
 def _escaped(character: str) -> str:

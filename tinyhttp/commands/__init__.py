@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "turn the configuration of another server into one for this"),
     "compress": ("compress", "write precompressed sidecars beside the files of a directory"),
     "manifest": ("manifest", "write down what the files of a directory hold, or check them"),
+    "check": ("check", "look for what is wrong with configuration, rules and files"),
+    "explain": ("explain", "tell how a request would be answered, and why"),
 }
 """Name on the command line: the module here, and what it does in one line."""
 

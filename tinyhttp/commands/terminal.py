@@ -4,6 +4,7 @@ Names of files are octets and may hold anything: nothing of them reaches the ter
 move its cursor, or that its encoding does not have.
 """
 
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Progress", "amount", "complain", "endable", "say", "shown"]
+__all__ = ["Progress", "amount", "complain", "endable", "nearby", "say", "shown"]
 
 _PAUSE = 0.1
 """Seconds between two states of the progress line."""
@@ -23,6 +24,11 @@ def shown(names: Sequence[bytes]) -> str:
     """Return the path that ``names`` make, as it may be shown."""
     path = b"/".join(names).decode("utf-8", "surrogateescape") or "."
     return "".join(c if c.isprintable() else _escaped(c) for c in path)
+
+
+def nearby(text: str) -> str:
+    """Return ``text``, which may begin with the path of a file, without the way to where we are."""
+    return text.removeprefix(os.getcwd() + os.sep)
 
 
 def _escaped(character: str) -> str:
@@ -55,7 +61,7 @@ def _in_encoding(line: str, encoding: str) -> str:
 
 
 class Progress:
-    """A line on standard error that tells how many of ``total`` things are done.
+    """A line on standard error that tells how many of ``total`` things are done; 0: nobody knows.
 
     Nothing at all if that is no terminal, or if ``quiet``.
     """
@@ -74,11 +80,16 @@ class Progress:
         if not self._is_shown or now < self._next:
             return
         self._next = now + _PAUSE
-        share = self._done * 20 // max(self._total, 1)
-        bar = "#" * share + "." * (20 - share)
-        line = f"{self._what} [{bar}] {self._done}/{self._total} {current}"[:_WIDTH]
+        line = f"{self._what} {self._state()} {current}"[:_WIDTH]
         sys.stderr.write("\r\x1b[K" + _in_encoding(line, sys.stderr.encoding))
         sys.stderr.flush()
+
+    def _state(self) -> str:
+        if not self._total:
+            return str(self._done)
+        share = self._done * 20 // self._total
+        bar = "#" * share + "." * (20 - share)
+        return f"[{bar}] {self._done}/{self._total}"
 
     def clear(self) -> None:
         """Take the line away, before others are printed."""

@@ -17,6 +17,7 @@ from .fields import format_http_date
 from .negotiation import choose
 from .path import escape_query
 from .ranges import Spans, content_range, multipart, parse_range
+from .reasons import Condition, Ranged, Tell
 from .request import ALLOW, Request
 from .resource import (
     Directory,
@@ -54,8 +55,11 @@ def check_method(request: Request) -> Response | None:
     raise Refused(501, "That method is not known here.")
 
 
-def answer(request: Request, resource: Resource, now: float) -> Response:
-    """Return the response to a GET or HEAD for ``resource``; ``now`` is in epoch seconds."""
+def answer(request: Request, resource: Resource, now: float, tell: Tell | None = None) -> Response:
+    """Return the response to a GET or HEAD for ``resource``; ``now`` is in epoch seconds.
+
+    ``tell``, if there is one, hears the reasons.
+    """
     # 1. Nothing to represent.
     if isinstance(resource, Missing):
         return _without_file(request, 404)
@@ -65,13 +69,13 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
         return _redirect(request, resource)
 
     # 2. Which representation?
-    form = _select(request, resource, now)
+    form = _select(request, resource, now, tell)
     if form is None:
         return _without_file(request, 406, "Every coding that this file has was ruled out.", _VARY)
 
     # 3. Does the client's copy, or its wish, end it here?
     fields = _validators(resource, form, now)
-    status = evaluate(request.fields, form, now)
+    status = evaluate(request.fields, form, now, tell)
     if status == 304:
         content_type = resource.variants[0].content_type
         return Response(304, fields, length=None, content_type=content_type)
@@ -81,11 +85,11 @@ def answer(request: Request, resource: Resource, now: float) -> Response:
     # 4. All of it, or parts?
     representation = form.made if isinstance(form, OnDemand) else form
     if representation is None:  # nobody has made it: something else has to do
-        return answer(request, _as_it_lies(resource), now)
+        return answer(request, _as_it_lies(resource), now, tell)
     _describe(fields, representation)
     if representation.sha256 is not None and wants_sha256(request.fields.get(_WANT)):
         fields.append((b"Repr-Digest", repr_digest(representation.sha256)))
-    spans = _spans(request, representation, now)
+    spans = _spans(request, representation, now, tell)
     if spans is None:
         return _whole(fields, representation)
     if not spans:
@@ -123,16 +127,16 @@ def form_to_make(request: Request, resource: File, now: float) -> OnDemand | Non
     return form if evaluate(request.fields, form, now) is None else None
 
 
-def _select(request: Request, resource: File, now: float) -> Form | None:
+def _select(request: Request, resource: File, now: float, tell: Tell | None = None) -> Form | None:
     """Section 12.5.3; ``None`` if the client accepts none."""
     accepted = request.fields.get(b"accept-encoding")
-    index = choose(accepted, resource.variants)
+    index = choose(accepted, resource.variants, None if resource.on_demand else tell)
     lying = None if index is None else resource.variants[index]
     if not resource.on_demand:
         return lying
     to_make = (form for form in resource.on_demand if not form.useless)
     forms: tuple[Form, ...] = (*resource.variants, *to_make)
-    index = choose(accepted, forms)
+    index = choose(accepted, forms, tell)
     if index is None:
         return None
     form = forms[index]
@@ -193,14 +197,20 @@ def _describe(fields: Fields, representation: Representation) -> None:
     fields += (_ACCEPT_RANGES, _NOSNIFF) if representation.divisible else (_NOSNIFF,)
 
 
-def _spans(request: Request, representation: Representation, now: float) -> Spans | None:
+def _spans(
+    request: Request, representation: Representation, now: float, tell: Tell | None = None
+) -> Spans | None:
     """Range is defined for GET alone (section 14.2); ranges count in the encoded form."""
     value = request.fields.get(b"range")
     if value is None or request.method != b"GET" or not representation.divisible:
         return None
-    if not if_range(request.fields, representation, now):
-        return None
-    return parse_range(value, representation.size)
+    holds = if_range(request.fields, representation, now)
+    if tell is not None and b"if-range" in request.fields:
+        tell(Condition(b"If-Range", holds))
+    spans = parse_range(value, representation.size) if holds else None
+    if tell is not None:
+        tell(Ranged(value, spans))
+    return spans
 
 
 def _whole(fields: Fields, representation: Representation) -> Response:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from .fields import TOKEN
 from .globs import Glob, parse_glob
 from .path import SitePath
+from .reasons import Added, Tell
 from .rules import Mistake, octets, suggestion
 
 __all__ = ["IMMUTABLE", "NO_CACHE", "CacheRule", "Caching", "is_fingerprinted", "parse_cache_rule"]
@@ -172,16 +173,26 @@ class Caching:
         self._rules = tuple(reversed(list(rules)))
         self._fingerprints = fingerprints
 
-    def cache_control(self, path: SitePath, content_type: bytes) -> bytes | None:
+    def cache_control(
+        self, path: SitePath, content_type: bytes, tell: Tell | None = None
+    ) -> bytes | None:
         """Return the value for the file at ``path``, or ``None`` to say nothing.
 
         ``path`` is the file's own; for a directory's index that is with the name of the index.
         """
         for rule in self._rules:
             if rule.glob.match(path):
-                return rule.value
+                return _told(tell, rule, rule.value)
         if content_type.partition(b";")[0].strip().lower() in _PAGES:
-            return NO_CACHE
+            return _told(tell, "caching, as it is a page", NO_CACHE)
         if self._fingerprints and is_fingerprinted(path):
-            return IMMUTABLE
+            return _told(tell, "caching, as its name holds a hash of its content", IMMUTABLE)
         return None
+
+
+def _told(tell: Tell | None, why: str | CacheRule, value: bytes) -> bytes:
+    if tell is not None:
+        if isinstance(why, CacheRule):
+            why = f"cache-control, for the glob {'/'.join(why.glob.names)}"
+        tell(Added(why, [(b"Cache-Control", value)]))
+    return value

@@ -9,24 +9,35 @@ else whether its condition holds.
 from collections.abc import Mapping
 
 from .fields import matches, parse_entity_tags, parse_http_date
+from .reasons import Condition, Tell
 from .resource import Form, Representation
 
 __all__ = ["evaluate", "if_range"]
 
 
-def evaluate(fields: Mapping[bytes, bytes], representation: Form, now: float) -> int | None:
+def evaluate(
+    fields: Mapping[bytes, bytes], representation: Form, now: float, tell: Tell | None = None
+) -> int | None:
     """Return 412 or 304 if a precondition of a GET or HEAD ends it, else ``None``.
 
     The fifth condition, If-Range, chooses between two successes: see `if_range`.
     """
+    name = b"If-Match"
     unchanged = _if_match(fields, representation)
     if unchanged is None:
+        name = b"If-Unmodified-Since"
         unchanged = _if_unmodified_since(fields, representation, now)
+    if tell is not None and unchanged is not None:
+        tell(Condition(name, unchanged))
     if unchanged is False:
         return 412
+    name = b"If-None-Match"
     changed = _if_none_match(fields, representation)
     if changed is None:
+        name = b"If-Modified-Since"
         changed = _if_modified_since(fields, representation, now)
+    if tell is not None and changed is not None:
+        tell(Condition(name, changed))
     return 304 if changed is False else None
 
 

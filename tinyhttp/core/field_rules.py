@@ -25,9 +25,10 @@ from .patterns import (
     parse_host,
     parse_pattern,
 )
+from .reasons import Added, Tell
 from .redirects import plain_host
 from .response import Fields
-from .rules import Dialect, Mistake, octets
+from .rules import Dialect, Mistake, octets, where
 from .targets import is_url, split_url
 
 __all__ = [
@@ -106,10 +107,13 @@ class FieldRules:
         self.files_only = not dialect.always
         """Whether rules are for files alone, those of error pages included; else for everything."""
 
-    def apply(self, path: SitePath, host: bytes | None = None) -> Operations:
+    def apply(
+        self, path: SitePath, host: bytes | None = None, tell: Tell | None = None
+    ) -> Operations:
         """Return what is to be done to the fields of a response about ``path``.
 
-        ``host`` is an authority, which may have a port.
+        ``host`` is an authority, which may have a port. ``tell``, if there is one, hears of each
+        rule that takes part what it alone would do.
         """
         names = names_of(path, self._dialect)
         if not self._dialect.slash_matters:
@@ -122,6 +126,11 @@ class FieldRules:
                 if captures is not None and _host_matches(rule, plain, captures):
                     found.append((order, rule, captures))
         found.sort(key=lambda match: match[0])
+        for _, rule, captures in found if tell is not None else ():
+            assert tell is not None
+            alone = _fold([(rule, captures)], self._dialect)
+            fields = [(name, value) for name, values in alone for value in values]
+            tell(Added(where(rule.source, rule.line), fields, rule.removed))
         return _fold([(rule, captures) for _, rule, captures in found], self._dialect)
 
 

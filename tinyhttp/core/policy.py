@@ -26,6 +26,7 @@ from .listing_forms import form_fields, listing_form
 from .other_names import as_directory, shorter, with_html
 from .path import SitePath, escape_query
 from .questions import Answer, ListNames, LookUp, Question, Steps, Verify
+from .reasons import Added, Asked, Guarded, Paged, Ruled, Tell, Went
 from .redirects import Redirect, Redirects, Rewrite
 from .request import Request
 from .resource import Directory, File, Missing, Representation, Resource
@@ -142,6 +143,8 @@ class _Asked:
     when: float
     """Epoch seconds."""
     secure: bool
+    tell: Tell | None = None
+    """Who hears the reasons, if anybody does."""
     guarded: bool = False
     """Whether a password was asked for on the way."""
     file: SitePath | None = None
@@ -149,16 +152,27 @@ class _Asked:
 
 
 def respond(
-    policy: Policy, request: Request, path: SitePath | None, when: float, *, secure: bool = False
+    policy: Policy,
+    request: Request,
+    path: SitePath | None,
+    when: float,
+    *,
+    secure: bool = False,
+    tell: Tell | None = None,
 ) -> Steps:
     """Ask what has to be asked, and return the response to a GET or HEAD for ``path``.
 
-    ``when`` is in epoch seconds; ``secure`` says that the request came over TLS.
+    ``when`` is in epoch seconds; ``secure`` says that the request came over TLS. ``tell``, if there
+    is one, hears the reasons (see `tinyhttp.core.reasons`).
     """
-    asked = _Asked(policy, request, path, when, secure)
+    asked = _Asked(policy, request, path, when, secure, tell)
+    if tell is not None:
+        tell(Asked(path, secure))
     try:
         response = yield from _find(asked)
     except Refused as refused:
+        if tell is not None:
+            tell(refused)
         response = error_response(
             refused.status,
             refused.detail,
@@ -178,9 +192,12 @@ def respond_refused(
     when: float,
     *,
     secure: bool = False,
+    tell: Tell | None = None,
 ) -> Steps:
     """Do the same for a request that something else than the site has refused."""
-    asked = _Asked(policy, request, path, when, secure)
+    asked = _Asked(policy, request, path, when, secure, tell)
+    if tell is not None:
+        tell(refused)
     accept = request.fields.get(b"accept")
     response = error_response(refused.status, refused.detail, refused.fields, accept=accept)
     response = yield from _with_page(asked, response)
@@ -195,12 +212,15 @@ def _find(asked: _Asked) -> Steps:
     # 1. Is this the place?
     location = elsewhere(request, asked.secure, policy.https_port, policy.canonical_host)
     if location is not None:
+        _went(asked, "https-redirect or canonical-host", location)
         return _moved(asked, 308, location)
     if path is None:
         return _missing(asked)
     # 2. Does a rule come before the files?
     if policy.redirects is not None:
-        ruling = policy.redirects.first(path, request.query, request.authority)
+        ruling = policy.redirects.first(path, request.query, request.authority, asked.tell)
+        if asked.tell is not None:
+            asked.tell(Ruled(True, ruling))
         if ruling is not None:
             return (yield from _follow(asked, ruling))
     # 3. Is there a file, under this name or another that people use for it?
@@ -208,13 +228,15 @@ def _find(asked: _Asked) -> Steps:
     if isinstance(resource, File):
         short = shorter(policy, path)
         if short is not None and (yield from _leads_there(asked, path, short)):
-            return _moved(asked, 308, _location(short, request))
+            location = _location(short, request)
+            _went(asked, "clean-urls and trailing-slash: this is its address", location)
+            return _moved(asked, 308, location)
     elif isinstance(resource, Missing | Directory):
         other = yield from _other_name(asked, path, resource)
         if other is not None:
             return other
     if not isinstance(resource, Missing):
-        return answer(request, resource, asked.when)
+        return answer(request, resource, asked.when, asked.tell)
     return (yield from _without_file(asked, path))
 
 
@@ -222,7 +244,9 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
     policy, request = asked.policy, asked.request
     # 4. Does a rule know what to do without a file?
     if policy.redirects is not None:
-        ruling = policy.redirects.otherwise(path, request.query, request.authority)
+        ruling = policy.redirects.otherwise(path, request.query, request.authority, asked.tell)
+        if asked.tell is not None:
+            asked.tell(Ruled(False, ruling))
         if ruling is not None:
             return (yield from _follow(asked, ruling))
     # 5. Is it a directory that may be shown, or a page of a program?
@@ -231,9 +255,10 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
         if listed is not None:
             return listed
     if policy.spa and _is_navigation(request, path):
+        _went(asked, "spa: a page that is no file is for the root's index", b"/")
         page = yield from _look_up(asked, ROOT)
         if isinstance(page, File):
-            response = answer(request, page, asked.when)
+            response = answer(request, page, asked.when, asked.tell)
             response.fields += [_NO_CACHE, _VARY]
             return response
     return _missing(asked)
@@ -245,6 +270,8 @@ def _look_up(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Res
     if access is not None:
         asked.guarded = True
         credentials = credentials_of(asked.request.fields.get(b"authorization"))
+        if asked.tell is not None:
+            asked.tell(Guarded(access, credentials is not None))
         allowed = credentials is not None and (yield Verify(access, credentials))
         if not allowed:
             raise Refused(401, "This is not for everybody.", [challenge(access)])
@@ -266,7 +293,7 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
     if not isinstance(resource, File):
         return _missing(asked, 404 if ruling.status == 200 else ruling.status)
     if ruling.status == 200:
-        return answer(asked.request, resource, asked.when)
+        return answer(asked.request, resource, asked.when, asked.tell)
     return answer_page(asked.request, resource, ruling.status)
 
 
@@ -283,14 +310,18 @@ def _other_name(
             if path.directory != wanted:
                 moved = SitePath(path.segments, wanted)
                 if (yield from _leads_there(asked, page, moved)):
-                    return _moved(asked, 308, _location(moved, request))
+                    location = _location(moved, request)
+                    _went(asked, "trailing-slash: this is its address", location)
+                    return _moved(asked, 308, location)
             asked.file = page
-            return answer(request, found, asked.when)
+            _went(asked, "clean-urls: this is the file meant", _location(page, request))
+            return answer(request, found, asked.when, asked.tell)
     if isinstance(resource, Directory) and policy.trailing_slash == "remove":
         found = yield from _look_up(asked, SitePath(path.segments, True))
         if isinstance(found, File):
             asked.file = SitePath((*path.segments, policy.index[0]), False)
-            return answer(request, found, asked.when)
+            _went(asked, "trailing-slash: the directory's index, without its slash")
+            return answer(request, found, asked.when, asked.tell)
     return None
 
 
@@ -326,7 +357,7 @@ def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Respon
         raise Refused(403, "This directory holds more names than are listed here.")
     if not isinstance(listed, Representation):
         return None
-    response = answer(request, File((listed,)), asked.when)
+    response = answer(request, File((listed,)), asked.when, asked.tell)
     response.fields += form_fields(form)
     return response
 
@@ -342,6 +373,11 @@ def _is_navigation(request: Request, path: SitePath) -> bool:
         everything = accept is None or accept.strip() in (b"", b"*/*")
         return everything and (not path.segments or b"." not in path.segments[-1])
     return True
+
+
+def _went(asked: _Asked, option: str, where: bytes = b"") -> None:
+    if asked.tell is not None:
+        asked.tell(Went(option, where))
 
 
 # Responses.
@@ -374,6 +410,8 @@ def _with_page(asked: _Asked, response: Response) -> Steps:
         except Refused:  # it is for others, or can't be had just now
             continue
         if isinstance(resource, File):
+            if asked.tell is not None:
+                asked.tell(Paged(response.status, path))
             page = answer_page(asked.request, resource, response.status)
             named = {name.lower() for name, _ in page.fields} | _OF_BODY
             page.fields += [each for each in response.fields if each[0].lower() not in named]
@@ -382,6 +420,8 @@ def _with_page(asked: _Asked, response: Response) -> Steps:
             spa = asked.policy.spa
             page.fields += [(b"Vary", n) for n in names if spa or n.lower() != b"accept"]
             return page
+    if asked.tell is not None:
+        asked.tell(Paged(response.status, None))
     return response
 
 
@@ -394,21 +434,27 @@ _OF_BODY = frozenset(
 def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
     policy, path = asked.policy, asked.path
-    fields = response.fields
+    fields, tell = response.fields, asked.tell
     if response.content_type and response.status < 400 and not has(fields, b"cache-control"):
         fields = [*fields, *_cache_control(asked, response.content_type)]
     further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
     fields = (
         [*fields, *(f for f in further if not has(fields, f[0].lower()))] if further else fields
     )
+    if tell is not None and further:
+        tell(Added("security-headers and hsts", further))
     if policy.cors is not None:
         fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
+        if tell is not None:
+            tell(Added("cors", policy.cors.apply([], asked.request.fields.get(b"origin"))))
     rules = policy.field_rules
     if rules is not None and path is not None and (not rules.files_only or response.content_type):
-        operations: Operations = rules.apply(path, asked.request.authority)
+        operations: Operations = rules.apply(path, asked.request.authority, tell)
         fields = merge(fields, operations, response.status)
     if asked.guarded:
-        fields = kept_private(fields)
+        before, fields = fields, kept_private(fields)
+        if tell is not None and fields != before:
+            tell(Added("auth: nobody else may be handed it (RFC 9111 section 3.5)", fields[-1:]))
     response.fields = with_one_vary(fields)
     return response
 
@@ -419,5 +465,5 @@ def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
         return []
     if path.directory:
         path = SitePath((*path.segments, asked.policy.index[0]), False)
-    value = caching.cache_control(path, content_type)
+    value = caching.cache_control(path, content_type, asked.tell)
     return [] if value is None else [(b"Cache-Control", value)]

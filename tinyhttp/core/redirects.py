@@ -24,6 +24,7 @@ from urllib.parse import unquote_to_bytes
 
 from .path import SitePath
 from .patterns import PLACEHOLDER, Captures, Index, Pattern, names_of, parse_pattern
+from .reasons import Tell, Tried
 from .rules import Dialect, Mistake, octets, where
 from .targets import Target, is_url, parse_target, split_url
 
@@ -108,7 +109,11 @@ class Redirects:
         """Whether the host has."""
 
     def first(
-        self, path: SitePath, query: bytes | None = None, host: bytes | None = None
+        self,
+        path: SitePath,
+        query: bytes | None = None,
+        host: bytes | None = None,
+        tell: Tell | None = None,
     ) -> Ruling | None:
         """Return what is to be done before a file is looked for; ``None``: look for it.
 
@@ -116,21 +121,30 @@ class Redirects:
         """
         if not self.has_forced:
             return None
-        ruling = self.match(path, query, host)
+        ruling = self.match(path, query, host, tell)
         return ruling if ruling is not None and ruling.forced else None
 
     def otherwise(
-        self, path: SitePath, query: bytes | None = None, host: bytes | None = None
+        self,
+        path: SitePath,
+        query: bytes | None = None,
+        host: bytes | None = None,
+        tell: Tell | None = None,
     ) -> Ruling | None:
         """Return what is to be done if there is no file; ``None``: answer 404."""
-        return self.match(path, query, host)
+        return self.match(path, query, host, tell)
 
     def match(
-        self, path: SitePath, query: bytes | None = None, host: bytes | None = None
+        self,
+        path: SitePath,
+        query: bytes | None = None,
+        host: bytes | None = None,
+        tell: Tell | None = None,
     ) -> Ruling | None:
         """Return what the first rule says that matches, whether or not it is forced.
 
-        ``query`` is still escaped; ``host`` is an authority, which may have a port.
+        ``query`` is still escaped; ``host`` is an authority, which may have a port. ``tell``, if
+        there is one, hears of every rule that came into question.
         """
         if self._dialect is None:
             return None
@@ -140,7 +154,7 @@ class Redirects:
             for order, _, rule in candidates:
                 if best is not None and best[0] < order:
                     break
-                ruling = _apply(rule, asked)
+                ruling = _apply(rule, asked, tell)
                 if ruling is not None:
                     best = order, ruling
                     break
@@ -196,19 +210,35 @@ def plain_host(authority: bytes | None) -> bytes | None:
     return host.partition(b":")[0].removesuffix(b".")
 
 
-def _apply(rule: Rule, asked: _Asked) -> Ruling | None:
+def _apply(rule: Rule, asked: _Asked, tell: Tell | None = None) -> Ruling | None:
+    captures: Captures | None = None
+    ruling: Ruling | None = None
     if rule.host is not None and rule.host != asked.host:
-        return None
-    captures = rule.pattern.match(asked.names, asked.end)
-    if captures is None or not _query_matches(rule, asked, captures):
-        return None
+        outcome = "it is for another host"
+    elif (captures := rule.pattern.match(asked.names, asked.end)) is None:
+        outcome = "the path is another"
+    elif not _query_matches(rule, asked, captures):
+        outcome = "the query is another"
+    else:
+        ruling, outcome = _ruling(rule, asked, captures)
+    if tell is not None:
+        tell(Tried(rule, outcome, captures or {}))
+    return ruling
+
+
+def _ruling(rule: Rule, asked: _Asked, captures: Captures) -> tuple[Ruling | None, str]:
+    """Return what ``rule``, which is about the request, says; and how it came to that."""
     if rule.status in _REWRITES:
         path = rule.target.site_path(captures)
-        return None if path is None else Rewrite(rule.status, path, rule)
-    location = rule.target.location(captures, asked.rest_of_query(rule.query))
-    if location is None or _leads_back(rule, asked, location):
-        return None
-    return Redirect(rule.status, location, rule)
+        if path is not None:
+            return Rewrite(rule.status, path, rule), "matches"
+    else:
+        location = rule.target.location(captures, asked.rest_of_query(rule.query))
+        if location is not None:
+            if _leads_back(rule, asked, location):
+                return None, "it would lead to where the request is already"
+            return Redirect(rule.status, location, rule), "matches"
+    return None, "what its placeholders stand for makes no path"
 
 
 def _query_matches(rule: Rule, asked: _Asked, captures: Captures) -> bool:

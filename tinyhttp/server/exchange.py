@@ -15,6 +15,7 @@ from ..core.answer import answer, check_method
 from ..core.path import SitePath, resolve
 from ..core.policy import Steps, respond_refused
 from ..core.policy import respond as policy_respond
+from ..core.reasons import Tell
 from ..core.request import Head, Request
 from ..core.resource import File, Resource, Span
 from ..core.response import Body, Refused, Response, render_head
@@ -68,6 +69,8 @@ class Exchange:
         *("_began", "_connection", "_head", "_host", "_inquiry", "_is_head", "_is_logged"),
         *("_line", "_request", "_seen", "_server", "_shown", "_status", "_transfer"),
     )
+    tell: Tell | None = None
+    """Who hears the reasons; nobody, but where ``tinyhttp explain`` answers."""
 
     def __init__(
         self,
@@ -119,7 +122,9 @@ class Exchange:
             path = resolve(request.path)
         except Refused as refused:
             now = self._server.now()
-            steps = respond_refused(host.policy, request, path, refused, now, secure=secure)
+            steps = respond_refused(
+                host.policy, request, path, refused, now, secure=secure, tell=self.tell
+            )
             self._inquire(request, steps)
             return
         recalled: tuple[SitePath, Found | None] | None = None
@@ -132,7 +137,8 @@ class Exchange:
                     self.respond(answer(request, resource, self._server.now()))
                     return
             recalled = path, found
-        steps = policy_respond(host.policy, request, path, self._server.now(), secure=secure)
+        now = self._server.now()
+        steps = policy_respond(host.policy, request, path, now, secure=secure, tell=self.tell)
         self._inquire(request, steps, recalled)
 
     def _inquire(

@@ -114,6 +114,9 @@ class Files:
         self._on_demand = tuple(on_demand)
         self._digests: LRU[Identity, bytes] = LRU(_DIGESTS, _DIGESTS)
         self._digests_lock = Lock()
+        self.on_miss: Callable[[Names, OSError | None], object] | None = None
+        """Hears which names led to nothing that could be served, and why; ``None``: no regular
+        file. Nobody does, but where ``tinyhttp explain`` looks."""
 
     def close(self) -> None:
         """Close the root; files that were found stay open until they are let go of."""
@@ -182,6 +185,8 @@ class Files:
         try:
             return self._find(release, path, now)
         except OSError as error:
+            if self.on_miss is not None:
+                self.on_miss(path.segments, error)
             return Found(_resource_of(error), now + FRESH)
 
     def _find_earlier(self, path: SitePath, now: float) -> Found | None:
@@ -231,7 +236,7 @@ class Files:
         # have taken long to get here.
         directory = _settled(place.state(), self._clock())
         *way, name = names
-        plain = _open(place, name)
+        plain = self._open(place, names)
         if plain is None:
             return None
         content_type = media_type(name, self._media_types)
@@ -260,7 +265,7 @@ class Files:
     ) -> None:
         """Add a sidecar, if there is one; one that can't be read is no reason to fail."""
         try:
-            file = _open(place, names[-1])
+            file = self._open(place, names)
             if file is not None:
                 self._add(found, file, names, content_type, coding, now)
             else:
@@ -268,6 +273,20 @@ class Files:
         except OSError as error:
             _check_exhaustion(error)
             found.seen = None
+
+    def _open(self, place: Place, names: Names) -> SharedFile | None:
+        """Return the regular file ``names``, ``None`` if there is nothing of the kind."""
+        try:
+            descriptor = place.open_file(names[-1])
+        except OSError as error:
+            if self.on_miss is not None:
+                self.on_miss(names, error)
+            if isinstance(error, Outside) or error.errno in _NOWHERE:
+                return None
+            raise
+        if descriptor is None and self.on_miss is not None:
+            self.on_miss(names, None)
+        return None if descriptor is None else SharedFile(descriptor)
 
     def _add(
         self,
@@ -423,17 +442,6 @@ def _settled(stat: os.stat_result, now: float) -> Identity | None:
     A change so recent that another might leave the same times is not to be relied on.
     """
     return identity(stat) if abs(now - stat.st_ctime_ns / 1e9) > _SETTLED else None
-
-
-def _open(place: Place, name: bytes) -> SharedFile | None:
-    """Return the regular file ``name``, ``None`` if there is nothing of the kind."""
-    try:
-        descriptor = place.open_file(name)
-    except OSError as error:
-        if isinstance(error, Outside) or error.errno in _NOWHERE:
-            return None
-        raise
-    return None if descriptor is None else SharedFile(descriptor)
 
 
 def _resource_of(error: OSError) -> Resource:

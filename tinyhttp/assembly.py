@@ -274,7 +274,8 @@ def _endpoint(reactor: Any, wish: str | int, options: Options) -> IStreamServerE
     if wish.startswith("systemd:"):
         return _from_string(Borrowing(reactor), wish)
     endpoint = _from_string(Preparing(reactor, socket_options) if socket_options else reactor, wish)
-    if m := _UNIX.match(wish):
+    m = None if options["check"] else _UNIX.match(wish)
+    if m is not None:
         try:
             remove_stale(re.sub(r"\\(.)", r"\1", m[1]))
         except OSError as error:

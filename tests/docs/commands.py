@@ -33,6 +33,7 @@ LEFT_ALONE = {
     r"bash \.ci/run": "runs this test",
     r"sphinx-build .*": "run by test_pages.py, and by .ci/run with warnings as errors",
     r"find .* -exec .*": "wants brotli and zstd; test_compressed.py makes the same",
+    r"tinyhttp (explain|check) .*": "run and compared by tests/commands, for what they print",
     r"(htpasswd .*|python3 -c .*getpass.*)": "asks for a password",
     r"tinyhttp conform http.*": "asks a server for hundreds of things; tests/conform does so",
     r"(certbot|openssl|apt-get|haproxy|ab|wrk)\b.*": "a program that need not be there",

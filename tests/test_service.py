@@ -361,11 +361,33 @@ def test_half_the_rights_are_not_enough(mode: int, private: Path) -> None:
         (["--no-path"], "option --no-path not recognized; did you mean --path?"),
         (["--port"], "option --port requires argument"),
         (["--hidden-files=yes"], "option --hidden-files must not have an argument"),
-        (["directory"], "Wrong number of arguments."),
+        (["--root=."], "option --root not recognized; --path is meant for that"),
+        (["one", "two"], "one directory is wanted, not 2: one two"),
+        (["one", "--pathes=."], "option --pathes not recognized; did you mean --path?"),
+        (["--path=.", "one"], "'one': --path says already what to serve"),
     ],
 )
 def test_mistakes_of_form(arguments: list[str], said: str) -> None:
     assert complaint(*arguments) == said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["site"],
+        ["site", "--port", "80", "--listing"],
+        ["--listing", "--port=80", "site"],
+        ["--port", "80", "--no-listing", "--", "site"],
+    ],
+)
+def test_the_directory_may_stand_anywhere(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    parsed = Options(str(tmp_path))
+    parsed.parseOptions(arguments)
+    assert parsed["path"] == str(tmp_path / "site")
+    assert parsed["listing"] == ("--listing" in arguments)
+    assert parsed["endpoints"] == [80 if len(arguments) > 1 else 8000]
+    assert parsed.again()["path"] == parsed["path"]
 
 
 def test_help_mentions_every_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,10 @@
 """``python -m tinyhttp`` and the ``tinyhttp`` command: the service in the foreground, or a command.
 
-``tinyhttp`` alone and ``tinyhttp --option ...`` serve; ``tinyhttp NAME ...`` runs one of
-`tinyhttp.commands`.
+``tinyhttp``, ``tinyhttp DIRECTORY`` and ``tinyhttp --option ...`` serve; ``tinyhttp NAME ...`` runs
+one of `tinyhttp.commands`.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,8 +16,14 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what ``arguments``, those behind the program's name, say; raise ``SystemExit`` to end."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] in COMMANDS:
-        raise SystemExit(run(arguments[0], arguments[1:]))
+    first = arguments[0] if arguments else "-"
+    if first in COMMANDS:
+        raise SystemExit(run(first, arguments[1:]))
+    if not first.startswith("-") and not os.path.isdir(first):
+        from .configuration import guess
+
+        likely = guess(first, COMMANDS)
+        raise SystemExit(f"tinyhttp: {first!r} is no command and no directory{likely}")
     serve(arguments)
 
 
@@ -27,10 +34,14 @@ def serve(arguments: Sequence[str]) -> None:
     from .service import Options, makeService
 
     options = Options()
-    options.synopsis = "Usage: tinyhttp [options]"
+    options.synopsis = "Usage: tinyhttp [options] [DIRECTORY]"
     if COMMANDS:
         options.synopsis += f"\n       tinyhttp COMMAND ...\n\nCommands:\n{listing()}\n"
-    options.parseOptions(list(arguments))
+    try:
+        options.parseOptions(list(arguments))
+    except BrokenPipeError:  # "--help | head"
+        sys.stdout = None
+        raise SystemExit(141) from None
 
     from twisted.internet import reactor
 

@@ -4,6 +4,7 @@ Everything is checked here that can be checked without opening anything; whateve
 in one line.
 """
 
+import getopt
 import os
 import re
 import sys
@@ -30,6 +31,17 @@ from .settings import GRACE, SETTINGS, SITE, Setting, port
 __all__ = ["GRACE", "CannotStart", "Options"]
 
 _NEGATED = {f"--no-{each.name}": each.name for each in SETTINGS if each.flag}
+
+_ELSEWHERE = {
+    **dict.fromkeys(("root", "directory", "dir", "document-root"), "path"),
+    **dict.fromkeys(("bind", "host", "address", "interface"), "listen"),
+    **dict.fromkeys(("cert", "certificate", "ssl-cert"), "tls-cert"),
+    **dict.fromkeys(("ssl-key", "private-key"), "tls-key"),
+    **dict.fromkeys(("autoindex", "browse"), "listing"),
+    **dict.fromkeys(("single", "fallback"), "spa"),
+    **dict.fromkeys(("gzip", "brotli"), "compress"),
+}
+"""What other servers call our settings."""
 
 
 class CannotStart(SystemExit, Exception):  # noqa: N818 (it is both, and says what it means)
@@ -64,7 +76,7 @@ class Options(usage.Options):
     ``directory``: the current one, unless told otherwise.
     """
 
-    synopsis = "[options]"
+    synopsis = "[options] [DIRECTORY]"
     longdesc = (
         "Serves the files of a directory over HTTP/1.1. Every option may stand in the environment "
         "(--max-head as TINYHTTP_MAX_HEAD) and in a configuration file as well; a switch is "
@@ -108,9 +120,29 @@ class Options(usage.Options):
         self.arguments = list(sys.argv[1:] if options is None else options)
         self._switched_off = {_NEGATED[a] for a in self.arguments if a in _NEGATED}
         try:
-            super().parseOptions([a for a in self.arguments if a not in _NEGATED])
+            heard = [a for a in self.arguments if a not in _NEGATED]
+            super().parseOptions(self._options_first(heard))
         except (usage.UsageError, Mistake) as error:
             raise CannotStart(f"{_helpful(str(error))} (--help lists the options)") from None
+
+    def _options_first(self, arguments: list[str]) -> list[str]:
+        """Return ``arguments`` with the words behind the options: they may stand between them."""
+        try:
+            found, words = getopt.gnu_getopt(arguments, self.shortOpt, self.longOpt)
+        except getopt.GetoptError as error:
+            raise usage.UsageError(str(error)) from None
+        taking = {f"--{each}" for each in self.longOpt if each.endswith("=")}
+        options = [f"{o}={value}" if f"{o}=" in taking else o + value for o, value in found]
+        return [*options, "--", *words]
+
+    def parseArgs(self, *words: str) -> None:  # noqa: N802 (Twisted's name)
+        """Take the directory."""
+        if len(words) > 1:
+            raise usage.UsageError(f"one directory is wanted, not {len(words)}: {' '.join(words)}")
+        if words and self["path"] is not None:
+            raise usage.UsageError(f"{words[0]!r}: --path says already what to serve")
+        if words:
+            self["path"] = words[0]
 
     def again(self) -> "Options":
         """Return what the same arguments, the environment and the file say now."""
@@ -211,8 +243,11 @@ for _setting in SETTINGS:
 def _helpful(complaint: str) -> str:
     """Return ``complaint``, and for an option that there is not the one that is probably meant."""
     m = re.fullmatch(r"option --(\S+) not recognized", complaint)
-    names = [f"--{each.name}" for each in SETTINGS]
-    return f"{complaint}{guess(f'--{m[1]}', names)}" if m else complaint
+    if m is None:
+        return complaint
+    if m[1] in _ELSEWHERE:
+        return f"{complaint}; --{_ELSEWHERE[m[1]]} is meant for that"
+    return complaint + guess(f"--{m[1]}", [f"--{each.name}" for each in SETTINGS])
 
 
 def _pairs(certificates: list[str], keys: list[str]) -> list[tuple[str, str]]:

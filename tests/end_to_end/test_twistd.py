@@ -354,7 +354,7 @@ MISTAKES = [
     (["--path", "missing"], "missing': there is no such directory"),
     (["--access-log", "missing/log"], "missing/log: No such file or directory"),
     (["--colour"], "option --colour not recognized"),
-    (["extra"], "Wrong number of arguments."),
+    ([".", "two"], "one directory is wanted, not 2: . two"),
 ]
 
 

@@ -48,10 +48,9 @@ class _Options(Options):
         ["most", None, "20", "Findings of one kind that are told one by one; others are counted."],
     ]
 
-    def parseArgs(self, directory: str | None = None) -> None:  # noqa: N802 (Twisted's name)
-        """Take the directory."""
-        if directory is not None:
-            self["path"] = directory
+    def parseArgs(self, *words: str) -> None:  # noqa: N802 (Twisted's name)
+        """Take the directory, and look at the options of this command."""
+        super().parseArgs(*words)
         if not re.fullmatch("[0-9]{1,6}", self["most"]):
             raise usage.UsageError(f"--most {self['most']!r}: a number is wanted")
 

@@ -7,15 +7,19 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import NOW
 from tinyhttp.core.caching import Caching
 from tinyhttp.core.cors import Cors
 from tinyhttp.core.field_rules import FieldRules
+from tinyhttp.core.known_files import MOST, KnownFiles
+from tinyhttp.core.other_names import shorter
 from tinyhttp.core.policy import Policy
 from tinyhttp.core.redirects import Redirects
-from tinyhttp.core.response import REASONS, Response
+from tinyhttp.core.resource import File
+from tinyhttp.core.response import REASONS, Refused, Response
 from tinyhttp.core.rules import CLOUDFLARE, NETLIFY, Dialect
 
-from .sites import FakeSite, ask, blocks, fields_of, path_of, protected, rules
+from .sites import FakeSite, ask, blocks, fields_of, path_of, protected, request_of, rules
 from .test_policy_fields import RIGHT, WRONG
 
 NAMES = ["a", "b", "a.html", "index.html", "index", "404.html", "a.css", "private", "_next"]
@@ -213,3 +217,40 @@ def test_head_is_answered_as_get(
         for method in ("GET", "HEAD")
     )
     assert get == head
+
+
+@given(policies(), SITES, TARGETS, FIELDS, HOSTS, st.booleans())
+def test_a_known_file_is_answered_as_any_other(
+    policy: Policy, site: FakeSite, target: str, fields: list[str], host: str, secure: bool
+) -> None:
+    try:
+        request, path = request_of(policy, target, f"Host: {host}", *fields)
+    except Refused:
+        return
+    file = None if path is None else site.look_up(path)
+    if path is None or not isinstance(file, File):
+        return
+    known = KnownFiles(policy)
+    for _ in range(2):
+        response = known.respond(request, path, file, NOW, secure=secure)
+        asked = ask(policy, site, target, f"Host: {host}", *fields, secure=secure)
+        if response is not None:
+            assert asked.response == response
+            assert len(asked.trace) == 1
+        elif asked.status in (200, 206, 304) and len(asked.trace) == 1:
+            assert policy.redirects is not None or shorter(policy, path) is not None
+    assert len(known.remembered) <= 1
+
+
+def test_known_files_are_bounded() -> None:
+    policy = Policy(caching=Caching(), field_rules=blocks("https://a/*\n  X: y\n", CLOUDFLARE))
+    site = FakeSite({"/a": "a"})
+    known = KnownFiles(policy)
+    file = site.look_up(path_of("/a"))
+    assert isinstance(file, File)
+    for number in range(MOST + 10):
+        request, path = request_of(policy, f"/{number % 7}", f"Host: x{number}")
+        assert path is not None
+        assert known.respond(request, path, file, NOW, secure=False) is not None
+        assert len(known.remembered) <= MOST
+    assert len(known.remembered) == 10

@@ -18,13 +18,13 @@ from .caching import Caching
 from .cors import Cors
 from .error_lookup import error_pages
 from .error_page import error_response
-from .field_rules import FieldRules, Operations, merge
+from .field_rules import FieldRules, Operations
 from .https import elsewhere
-from .last_fields import has, kept_private, varies_by, with_one_vary
 from .listing import TooMany, parse_view
 from .listing_forms import form_fields, listing_form
 from .other_names import as_directory, shorter, with_html
 from .path import SitePath, escape_query
+from .policy_fields import cache_control_of, dress, kept_private, operations_on, varies_by
 from .questions import Answer, ListNames, LookUp, Question, Steps, Verify
 from .redirects import Redirect, Redirects, Rewrite
 from .request import Request
@@ -393,31 +393,16 @@ _OF_BODY = frozenset(
 
 def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
-    policy, path = asked.policy, asked.path
-    fields = response.fields
-    if response.content_type and response.status < 400 and not has(fields, b"cache-control"):
-        fields = [*fields, *_cache_control(asked, response.content_type)]
-    further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
-    fields = (
-        [*fields, *(f for f in further if not has(fields, f[0].lower()))] if further else fields
-    )
-    if policy.cors is not None:
-        fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
-    rules = policy.field_rules
-    if rules is not None and path is not None and (not rules.files_only or response.content_type):
-        operations: Operations = rules.apply(path, asked.request.authority)
-        fields = merge(fields, operations, response.status)
+    policy, path, request = asked.policy, asked.path, asked.request
+    file = asked.file or path
+    cache_control: Fields = []
+    if file is not None and response.content_type and response.status < 400:
+        cache_control = cache_control_of(policy, file, response.content_type)
+    operations: Operations = ()
+    if path is not None:
+        operations = operations_on(policy, path, response.content_type, request.authority)
+    origin = request.fields.get(b"origin")
+    dress(policy, response, cache_control, operations, origin, secure=asked.secure)
     if asked.guarded:
-        fields = kept_private(fields)
-    response.fields = with_one_vary(fields)
+        response.fields = kept_private(response.fields)
     return response
-
-
-def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
-    caching, path = asked.policy.caching, asked.file or asked.path
-    if caching is None or path is None:
-        return []
-    if path.directory:
-        path = SitePath((*path.segments, asked.policy.index[0]), False)
-    value = caching.cache_control(path, content_type)
-    return [] if value is None else [(b"Cache-Control", value)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..core.known_files import KnownFiles
 from ..core.policy import Policy
 from ..core.redirects import plain_host
 from ..site.coding import select
@@ -44,8 +45,8 @@ class Host:
     site: Site
     policy: Policy
     forms: Forms
-    is_plain: bool
-    """Whether a file is answered without asking the policy."""
+    files: KnownFiles | None
+    """What the policy says of files that are there; ``None``: nothing."""
 
 
 def make_host(
@@ -74,7 +75,8 @@ def make_host(
         )
     site = Site(files, clock, capacity)
     forms = Forms(reactor, threads, site)
-    return Host(site, options.policy, forms, options.policy.is_plain)
+    policy = options.policy
+    return Host(site, policy, forms, None if policy.is_plain else KnownFiles(policy))
 
 
 def make_hosts(

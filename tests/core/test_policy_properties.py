@@ -50,7 +50,9 @@ FIELDS = st.lists(
     max_size=4,
     unique_by=lambda line: line.partition(":")[0],
 )
-HOSTS = st.sampled_from(["localhost", "x.org", "X.ORG:8080", "(evil)", "[::1]:1", "a%0d%0ab"])
+HOSTS = st.sampled_from(
+    ["localhost", "x.org", "x.org:80", "X.ORG:443", "x.org:8443", "(evil)", "[::1]:1", "a%0d%0ab"]
+)
 
 RULES: dict[Dialect, list[Redirects | None]] = {
     NETLIFY: [
@@ -96,7 +98,7 @@ def policies(draw: st.DrawFn) -> Policy:
             *draw(st.sampled_from([[], ["/private"], ["/"], ["/a", "/b"]])), clean_urls=clean
         ),
         https_port=draw(st.sampled_from([None, 443, 8443])),
-        canonical_host=draw(st.sampled_from([None, b"x.org", b"x.org:81"])),
+        canonical_host=draw(st.sampled_from([None, b"x.org", b"x.org:81", b"x.org:443"])),
         fields=draw(st.sampled_from([[], [(b"X-Frame-Options", b"DENY")]])),
         secure_fields=draw(st.sampled_from([[], [(b"Strict-Transport-Security", b"max-age=1")]])),
     )
@@ -187,10 +189,16 @@ FORCED = st.sampled_from(
 )
 
 
-@given(UNRULED, SITES, TARGETS, HOSTS, FORCED)
+@given(UNRULED, SITES, TARGETS, HOSTS, FORCED, st.booleans())
 def test_nobody_is_sent_in_circles(
-    policy: Policy, site: FakeSite, target: str, host: str, redirects: Redirects | None
+    policy: Policy,
+    site: FakeSite,
+    target: str,
+    host: str,
+    redirects: Redirects | None,
+    is_terse: bool,
 ) -> None:
+    """Neither those who name the usual port nor those who leave it out."""
     policy = replace(policy, redirects=redirects)
     secure, way = False, [target]
     while True:
@@ -204,6 +212,8 @@ def test_nobody_is_sent_in_circles(
         if parts.scheme:
             secure, host = parts.scheme == "https", parts.netloc
             location = location.removeprefix(f"{parts.scheme}://{parts.netloc}") or "/"
+            if is_terse:
+                host = host.removesuffix(":443" if secure else ":80")
         target = location
 
 

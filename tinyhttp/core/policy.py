@@ -5,7 +5,8 @@ for a single file. It is a generator: what it can't know it asks for (what a pat
 names a directory holds, whether a password is right), and in the end it returns the response. So
 it decides, and somebody else waits; and ``tinyhttp explain`` can ask in the same way.
 
-What is protected is a `SitePath`, and so is what is opened: they can't disagree.
+A `File` is good until the next question: whoever answers that may have to wait, and to close other
+files for it. What is protected is a `SitePath`, and so is what is opened: they can't disagree.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -207,8 +208,10 @@ def _find(asked: _Asked) -> Steps:
     resource = yield from _look_up(asked, path)
     if isinstance(resource, File):
         short = shorter(policy, path)
-        if short is not None and (yield from _leads_there(asked, path, short)):
-            return _moved(asked, 308, _location(short, request))
+        if short is not None:
+            if (yield from _leads_there(asked, path, short)):
+                return _moved(asked, 308, _location(short, request))
+            resource = yield from _look_up(asked, path)  # what was found may have been closed
     elif isinstance(resource, Missing | Directory):
         other = yield from _other_name(asked, path, resource)
         if other is not None:
@@ -284,6 +287,8 @@ def _other_name(
                 moved = SitePath(path.segments, wanted)
                 if (yield from _leads_there(asked, page, moved)):
                     return _moved(asked, 308, _location(moved, request))
+                found = yield from _look_up(asked, page)
+        if isinstance(found, File):
             asked.file = page
             return answer(request, found, asked.when)
     if isinstance(resource, Directory) and policy.trailing_slash == "remove":

@@ -347,6 +347,21 @@ def test_nothing_stays_open_if_there_is_a_mistake(
     assert open_descriptors() == before
 
 
+def test_a_root_that_can_not_be_opened(
+    root: Path, tmp_path: Path, config: Callable[[str], str]
+) -> None:
+    other = write_tree(tmp_path / "other", {"a": "a"})
+    log = ("--access-log", str(tmp_path / "access.log"))
+    text = f'[[hosts]]\nnames = ["a"]\npath = "{other}"\n'
+    parsed = options("--path", str(root), *log, "--config", config(text))
+    (other / "a").unlink()
+    other.rmdir()
+    before = open_descriptors()
+    with pytest.raises(CannotStart, match=f"--path {other}: No such file"):
+        make_server(FakeReactor(), parsed)
+    assert open_descriptors() == before
+
+
 # Reading it anew.
 
 

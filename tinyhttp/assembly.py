@@ -93,7 +93,10 @@ def make_server(
             pages=None if watching is None else watching.pages(options["health-path"] or None),
         )
     except OSError as error:
-        raise CannotStart(f"--path {options['path']}: {error.strerror}") from None
+        if access_log is not None:
+            _ = access_log.close()
+        path = error.filename or options["path"]
+        raise CannotStart(f"--path {path}: {error.strerror}") from None
     try:
         server.passwords = _passwords(reactor, server)
     except CannotStart:

@@ -17,7 +17,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / PLACE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_port(kit: Path) -> Iterator[int]:
     command = [*WAYS["module"], "--port", "tcp:0:interface=127.0.0.1", "--path", str(kit)]
     with Running([*command, "--access-log", "none"], cwd=kit) as running:

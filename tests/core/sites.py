@@ -41,6 +41,7 @@ __all__ = [
     "fields_of",
     "path_of",
     "protected",
+    "request_of",
     "rules",
 ]
 
@@ -176,10 +177,22 @@ def ask(
     secure: bool = False,
 ) -> Outcome:
     """Ask as the server does; raise `Refused` for what is refused before it is known by whom."""
-    head = get(target, *fields, method=method, version=version)
-    request = parse_head(HeadReader(LIMITS, policy.decisive).read(head))
+    request = _request(policy, target, *fields, method=method, version=version)
     trace: list[str] = []
     return Outcome(_run(_steps(policy, request, secure), site, trace), trace)
+
+
+def request_of(policy: Policy, target: str, *fields: str) -> tuple[Request, SitePath | None]:
+    """Return a request as the server sees it, and its path; raise `Refused` if it has none."""
+    request = _request(policy, target, *fields)
+    return request, resolve(request.path)
+
+
+def _request(
+    policy: Policy, target: str, *fields: str, method: str = "GET", version: str = "1.1"
+) -> Request:
+    head = get(target, *fields, method=method, version=version)
+    return parse_head(HeadReader(LIMITS, policy.decisive).read(head))
 
 
 def _steps(policy: Policy, request: Request, secure: bool) -> Steps | Response:

@@ -113,3 +113,16 @@ def test_the_longest_field_costs_next_to_nothing(unit: bytes) -> None:
     start = process_time()
     preferred(accept, (HTML, JSON))
     assert process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (b"", b""),
+        (b" , ", b""),
+        (b"image/png", b"image/*"),
+        (b"video/*;q=0.1, image/*", b"image/*"),
+    ],
+)
+def test_to_want_other_things_is_not_to_want_anything(accept: bytes, expected: bytes) -> None:
+    assert relevant(accept) == expected

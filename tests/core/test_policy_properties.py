@@ -7,15 +7,19 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import NOW
 from tinyhttp.core.caching import Caching
 from tinyhttp.core.cors import Cors
 from tinyhttp.core.field_rules import FieldRules
+from tinyhttp.core.known_files import MOST, KnownFiles
+from tinyhttp.core.other_names import shorter
 from tinyhttp.core.policy import Policy
 from tinyhttp.core.redirects import Redirects
-from tinyhttp.core.response import REASONS, Response
+from tinyhttp.core.resource import File
+from tinyhttp.core.response import REASONS, Refused, Response
 from tinyhttp.core.rules import CLOUDFLARE, NETLIFY, Dialect
 
-from .sites import FakeSite, ask, blocks, fields_of, path_of, protected, rules
+from .sites import FakeSite, ask, blocks, fields_of, path_of, protected, request_of, rules
 from .test_policy_fields import RIGHT, WRONG
 
 NAMES = ["a", "b", "a.html", "index.html", "index", "404.html", "a.css", "private", "_next"]
@@ -46,7 +50,9 @@ FIELDS = st.lists(
     max_size=4,
     unique_by=lambda line: line.partition(":")[0],
 )
-HOSTS = st.sampled_from(["localhost", "x.org", "X.ORG:8080", "(evil)", "[::1]:1", "a%0d%0ab"])
+HOSTS = st.sampled_from(
+    ["localhost", "x.org", "x.org:80", "X.ORG:443", "x.org:8443", "(evil)", "[::1]:1", "a%0d%0ab"]
+)
 
 RULES: dict[Dialect, list[Redirects | None]] = {
     NETLIFY: [
@@ -92,7 +98,7 @@ def policies(draw: st.DrawFn) -> Policy:
             *draw(st.sampled_from([[], ["/private"], ["/"], ["/a", "/b"]])), clean_urls=clean
         ),
         https_port=draw(st.sampled_from([None, 443, 8443])),
-        canonical_host=draw(st.sampled_from([None, b"x.org", b"x.org:81"])),
+        canonical_host=draw(st.sampled_from([None, b"x.org", b"x.org:81", b"x.org:443"])),
         fields=draw(st.sampled_from([[], [(b"X-Frame-Options", b"DENY")]])),
         secure_fields=draw(st.sampled_from([[], [(b"Strict-Transport-Security", b"max-age=1")]])),
     )
@@ -183,10 +189,16 @@ FORCED = st.sampled_from(
 )
 
 
-@given(UNRULED, SITES, TARGETS, HOSTS, FORCED)
+@given(UNRULED, SITES, TARGETS, HOSTS, FORCED, st.booleans())
 def test_nobody_is_sent_in_circles(
-    policy: Policy, site: FakeSite, target: str, host: str, redirects: Redirects | None
+    policy: Policy,
+    site: FakeSite,
+    target: str,
+    host: str,
+    redirects: Redirects | None,
+    is_terse: bool,
 ) -> None:
+    """Neither those who name the usual port nor those who leave it out."""
     policy = replace(policy, redirects=redirects)
     secure, way = False, [target]
     while True:
@@ -200,6 +212,8 @@ def test_nobody_is_sent_in_circles(
         if parts.scheme:
             secure, host = parts.scheme == "https", parts.netloc
             location = location.removeprefix(f"{parts.scheme}://{parts.netloc}") or "/"
+            if is_terse:
+                host = host.removesuffix(":443" if secure else ":80")
         target = location
 
 
@@ -213,3 +227,40 @@ def test_head_is_answered_as_get(
         for method in ("GET", "HEAD")
     )
     assert get == head
+
+
+@given(policies(), SITES, TARGETS, FIELDS, HOSTS, st.booleans())
+def test_a_known_file_is_answered_as_any_other(
+    policy: Policy, site: FakeSite, target: str, fields: list[str], host: str, secure: bool
+) -> None:
+    try:
+        request, path = request_of(policy, target, f"Host: {host}", *fields)
+    except Refused:
+        return
+    file = None if path is None else site.look_up(path)
+    if path is None or not isinstance(file, File):
+        return
+    known = KnownFiles(policy)
+    for _ in range(2):
+        response = known.respond(request, path, file, NOW, secure=secure)
+        asked = ask(policy, site, target, f"Host: {host}", *fields, secure=secure)
+        if response is not None:
+            assert asked.response == response
+            assert len(asked.trace) == 1
+        elif asked.status in (200, 206, 304) and len(asked.trace) == 1:
+            assert policy.redirects is not None or shorter(policy, path) is not None
+    assert len(known.remembered) <= 1
+
+
+def test_known_files_are_bounded() -> None:
+    policy = Policy(caching=Caching(), field_rules=blocks("https://a/*\n  X: y\n", CLOUDFLARE))
+    site = FakeSite({"/a": "a"})
+    known = KnownFiles(policy)
+    file = site.look_up(path_of("/a"))
+    assert isinstance(file, File)
+    for number in range(MOST + 10):
+        request, path = request_of(policy, f"/{number % 7}", f"Host: x{number}")
+        assert path is not None
+        assert known.respond(request, path, file, NOW, secure=False) is not None
+        assert len(known.remembered) <= MOST
+    assert len(known.remembered) == 10

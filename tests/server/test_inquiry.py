@@ -30,6 +30,7 @@ from tinyhttp.core.response import Refused, Response
 from tinyhttp.server.inquiry import Inquiry
 from tinyhttp.server.server import Server
 from tinyhttp.site.files import Files, Found
+from tinyhttp.site.site import Capacity
 
 AUTHORIZED = "Authorization: Basic " + b64encode(b"user:right").decode()
 PRIVATE = Access(SitePath((b"private",), False), "realm", "source")
@@ -201,6 +202,46 @@ def test_a_client_that_vanishes_before_its_form_is_made(root: Path) -> None:
     assert not forms._under_way
     (answer,) = Client(server).send(get("/long.txt", "Accept-Encoding: gzip")).answers()
     assert answer["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("waits_for", ["/rival.html", "/keep/"])
+def test_a_file_that_is_closed_meanwhile(root: Path, waits_for: str) -> None:
+    """There is room for one large file, and others want it while a name is looked up."""
+    files = {"rival": b"r", "rival.html": BIG, "keep.html": BIG, "keep": b"k", "other.bin": BIG}
+    write_tree(root, files)
+    server = make_server(
+        root, policy=Policy(clean_urls=True), capacity=Capacity(descriptors=1), threads=0
+    )
+    server.disk = disk = HeldDisk()
+    client = Client(server).send(get(waits_for))
+    while not client.received:
+        # Whatever is waited for, another file comes first and takes the place.
+        Client(server).send(get("/other.bin", "Range: bytes=0-0")).vanish()
+        server.site.remember(
+            SitePath((b"other.bin",), False),
+            server.site.files.find(SitePath((b"other.bin",), False)),
+        )
+        disk.complete()
+    while disk.waiting:
+        disk.complete()
+    (answer,) = client.answers()
+    assert answer.status in (200, 308)
+    assert answer.status == 308 or answer.body == BIG
+
+
+def test_what_was_recalled_is_not_kept_for_long(root: Path, passwords: HeldPasswords) -> None:
+    """While a password is checked the file may be closed."""
+    write_tree(root, {"private/big.bin": BIG})
+    server = make_server(root, policy=POLICY, passwords=passwords)
+    for _ in range(2):
+        client = Client(server).send(get("/private/big.bin", AUTHORIZED))
+        if server.site.hits:
+            for memory in (server.site._small, server.site._large):
+                memory.clear()
+        passwords.waiting.pop().callback(True)
+        (answer,) = client.answers()
+        assert (answer.status, answer.body) == (200, BIG)
+    assert server.site.hits
 
 
 REQUEST = Request(b"GET", b"/", None, b"", {}, True, False, 0, False, b"GET / HTTP/1.1")

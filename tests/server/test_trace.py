@@ -390,7 +390,7 @@ def test_an_answer_may_stay_out_of_the_log(
     s = stage("{target}")
     client = Client(s.server)
 
-    def answer(request: object, resource: object, now: float) -> Response:
+    def answer(*_: object) -> Response:
         return Response(200, [], b"ok", 2, is_logged=False)
 
     with monkeypatch.context() as patch:

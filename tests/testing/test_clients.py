@@ -61,7 +61,13 @@ def with_aiohttp(url: str) -> bytes:
     return asyncio.run(fetch())
 
 
-FAILURES = (requests.RequestException, httpx.HTTPError, aiohttp.ClientError, TimeoutError)
+FAILURES = (
+    requests.RequestException,
+    httpx.HTTPError,
+    aiohttp.ClientError,
+    TimeoutError,
+    asyncio.TimeoutError,  # another one until Python 3.11
+)
 EVERY_LIBRARY = pytest.mark.parametrize(
     "fetch", [with_requests, with_httpx, with_aiohttp], ids=["requests", "httpx", "aiohttp"]
 )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyhttp.core.policy import Policy
 from tinyhttp.testing import MemoryServer, ScriptError, generated
 from tinyhttp.testing.content import PERIOD, Content, Prepared, prepare
 
@@ -154,3 +155,13 @@ def test_prepared_content_survives_the_way_to_another_process() -> None:
     prepared = prepare({"/a": generated(5_000_000, seed=3), "/b": "x"})
     assert Prepared.from_plain(prepared.plain()) == prepared
     prepared.remove()
+
+
+def test_content_with_a_policy() -> None:
+    """A change is seen at once here as well."""
+    with memory({"/about.html": "old"}, policy=Policy(clean_urls=True, listing=True)) as server:
+        assert ask(server, "/about").body == b"old"
+        server.write("/about.html", "new")
+        assert ask(server, "/about").body == b"new"
+        assert ask(server, "/about.html").status == 308
+        assert ask(server, "/", "Accept: application/json").body.count(b'"name":"about.html"') == 1

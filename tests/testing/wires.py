@@ -66,7 +66,8 @@ def ask(server: MemoryServer, target: str = "/a.bin", *fields: str, method: str 
 
 @contextmanager
 def memory(content: Content | None = None, **options: Any) -> Iterator[MemoryServer]:
-    server = MemoryServer({"/a.bin": A, "/b/c.txt": "text"} if content is None else content)
+    content = {"/a.bin": A, "/b/c.txt": "text"} if content is None else content
+    server = MemoryServer(content, **options)
     try:
         yield server
     finally:

@@ -187,18 +187,18 @@ def merge(fields: Fields, operations: Operations, status: int = 200) -> Fields:
     """
     if not operations:
         return fields
-    taken = {
-        name.lower(): values
-        for name, values in operations
-        if _belongs(name.lower(), status) and name.lower() != b"vary"
-    }
+    taken: dict[bytes, Operation] = {}
+    varies: tuple[bytes, ...] = ()
+    for operation in operations:
+        key = operation[0].lower()
+        if key == b"vary":
+            varies += operation[1]
+        elif _belongs(key, status):
+            taken[key] = operation
     merged = [field for field in fields if field[0].lower() not in taken]
-    for name, values in operations:
-        if name.lower() in taken:
-            merged += [(name, value) for value in values]
-        elif name.lower() == b"vary":
-            merged = _with_vary(merged, values)
-    return merged
+    for name, values in taken.values():
+        merged += [(name, value) for value in values]
+    return _with_vary(merged, varies) if varies else merged
 
 
 def _belongs(key: bytes, status: int) -> bool:

@@ -94,7 +94,14 @@ def elsewhere(
     scheme = b"https" if secure or moves else b"http"
     if port not in (None, HTTPS) and scheme == b"https" and not _HAS_PORT.search(canonical_host):
         canonical_host += b":%d" % port
-    if not moves and request.authority.lower() == canonical_host:
+    canonical_host = _without_default_port(canonical_host, scheme)
+    if not moves and _without_default_port(request.authority.lower(), scheme) == canonical_host:
         return None
     query = b"" if request.query is None else b"?" + request.query
     return scheme + b"://" + canonical_host + _TO_ESCAPE.sub(_escaped, request.path + query)
+
+
+def _without_default_port(authority: bytes, scheme: bytes) -> bytes:
+    """RFC 3986 section 6.2.3, as some clients name it always and others never do."""
+    default = b":443" if scheme == b"https" else b":80"
+    return authority.removesuffix(default).removesuffix(b":")

@@ -5,7 +5,8 @@ for a single file. It is a generator: what it can't know it asks for (what a pat
 names a directory holds, whether a password is right), and in the end it returns the response. So
 it decides, and somebody else waits; and ``tinyhttp explain`` can ask in the same way.
 
-What is protected is a `SitePath`, and so is what is opened: they can't disagree.
+A `File` is good until the next question: whoever answers that may have to wait, and to close other
+files for it. What is protected is a `SitePath`, and so is what is opened: they can't disagree.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -18,13 +19,13 @@ from .caching import Caching
 from .cors import Cors
 from .error_lookup import error_pages
 from .error_page import error_response
-from .field_rules import FieldRules, Operations, merge
+from .field_rules import FieldRules, Operations
 from .https import elsewhere
-from .last_fields import has, kept_private, varies_by, with_one_vary
 from .listing import TooMany, parse_view
 from .listing_forms import form_fields, listing_form
 from .other_names import as_directory, shorter, with_html
 from .path import SitePath, escape_query
+from .policy_fields import cache_control_of, dress, kept_private, operations_on, varies_by
 from .questions import Answer, ListNames, LookUp, Question, Steps, Verify
 from .reasons import Added, Asked, Guarded, Paged, Ruled, Tell, Went
 from .redirects import Redirect, Redirects, Rewrite
@@ -227,10 +228,12 @@ def _find(asked: _Asked) -> Steps:
     resource = yield from _look_up(asked, path)
     if isinstance(resource, File):
         short = shorter(policy, path)
-        if short is not None and (yield from _leads_there(asked, path, short)):
-            location = _location(short, request)
-            _went(asked, "clean-urls and trailing-slash: this is its address", location)
-            return _moved(asked, 308, location)
+        if short is not None:
+            if (yield from _leads_there(asked, path, short)):
+                location = _location(short, request)
+                _went(asked, "clean-urls and trailing-slash: this is its address", location)
+                return _moved(asked, 308, location)
+            resource = yield from _look_up(asked, path)  # what was found may have been closed
     elif isinstance(resource, Missing | Directory):
         other = yield from _other_name(asked, path, resource)
         if other is not None:
@@ -313,6 +316,8 @@ def _other_name(
                     location = _location(moved, request)
                     _went(asked, "trailing-slash: this is its address", location)
                     return _moved(asked, 308, location)
+                found = yield from _look_up(asked, page)
+        if isinstance(found, File):
             asked.file = page
             _went(asked, "clean-urls: this is the file meant", _location(page, request))
             return answer(request, found, asked.when, asked.tell)
@@ -433,37 +438,19 @@ _OF_BODY = frozenset(
 
 def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
-    policy, path = asked.policy, asked.path
-    fields, tell = response.fields, asked.tell
-    if response.content_type and response.status < 400 and not has(fields, b"cache-control"):
-        fields = [*fields, *_cache_control(asked, response.content_type)]
-    further = [*policy.fields, *(policy.secure_fields if asked.secure else ())]
-    fields = (
-        [*fields, *(f for f in further if not has(fields, f[0].lower()))] if further else fields
-    )
-    if tell is not None and further:
-        tell(Added("security-headers and hsts", further))
-    if policy.cors is not None:
-        fields = policy.cors.apply(fields, asked.request.fields.get(b"origin"))
-        if tell is not None:
-            tell(Added("cors", policy.cors.apply([], asked.request.fields.get(b"origin"))))
-    rules = policy.field_rules
-    if rules is not None and path is not None and (not rules.files_only or response.content_type):
-        operations: Operations = rules.apply(path, asked.request.authority, tell)
-        fields = merge(fields, operations, response.status)
+    policy, path, request, tell = asked.policy, asked.path, asked.request, asked.tell
+    file = asked.file or path
+    cache_control: Fields = []
+    if file is not None and response.content_type and response.status < 400:
+        cache_control = cache_control_of(policy, file, response.content_type, tell)
+    operations: Operations = ()
+    if path is not None:
+        operations = operations_on(policy, path, response.content_type, request.authority, tell)
+    origin = request.fields.get(b"origin")
+    dress(policy, response, cache_control, operations, origin, secure=asked.secure, tell=tell)
     if asked.guarded:
-        before, fields = fields, kept_private(fields)
-        if tell is not None and fields != before:
-            tell(Added("auth: nobody else may be handed it (RFC 9111 section 3.5)", fields[-1:]))
-    response.fields = with_one_vary(fields)
+        before, response.fields = response.fields, kept_private(response.fields)
+        if tell is not None and response.fields != before:
+            kept = response.fields[-1:]
+            tell(Added("auth: nobody else may be handed it (RFC 9111 section 3.5)", kept))
     return response
-
-
-def _cache_control(asked: _Asked, content_type: bytes) -> Fields:
-    caching, path = asked.policy.caching, asked.file or asked.path
-    if caching is None or path is None:
-        return []
-    if path.directory:
-        path = SitePath((*path.segments, asked.policy.index[0]), False)
-    value = caching.cache_control(path, content_type, asked.tell)
-    return [] if value is None else [(b"Cache-Control", value)]

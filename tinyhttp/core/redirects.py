@@ -124,6 +124,17 @@ class Redirects:
         ruling = self.match(path, query, host, tell)
         return ruling if ruling is not None and ruling.forced else None
 
+    def may_come_first(self, path: SitePath) -> bool:
+        """Return whether `first` may have anything to say of ``path``, by any query and host."""
+        if not self.has_forced or self._dialect is None:
+            return False
+        names = names_of(path, self._dialect)
+        return any(
+            rule.forced and pattern.match(names) is not None
+            for candidates in self._index.candidates(names)
+            for _, pattern, rule in candidates
+        )
+
     def otherwise(
         self,
         path: SitePath,

@@ -128,18 +128,30 @@ class Exchange:
             self._inquire(request, steps)
             return
         recalled: tuple[SitePath, Found | None] | None = None
-        if path is not None and host.is_plain:
+        if path is not None:
             found = host.site.recall(path)
-            if found is not None:
-                resource = found.resource
-                if isinstance(resource, File) and not resource.on_demand:  # as nearly always
-                    self._seen = ((path, found),)
-                    self.respond(answer(request, resource, self._server.now()))
-                    return
+            if found is not None and self._answer_file(request, path, found, secure):
+                return
             recalled = path, found
         now = self._server.now()
         steps = policy_respond(host.policy, request, path, now, secure=secure, tell=self.tell)
         self._inquire(request, steps, recalled)
+
+    def _answer_file(self, request: Request, path: SitePath, found: Found, secure: bool) -> bool:
+        """Answer with what was ``found``, if it is a file of which nothing else is to be asked."""
+        resource, now = found.resource, self._server.now()
+        if not isinstance(resource, File) or resource.on_demand:
+            return False
+        files = self._host.files
+        if files is None:  # as for most sites
+            response: Response | None = answer(request, resource, now)
+        else:
+            response = files.respond(request, path, resource, now, secure=secure)
+        if response is None:
+            return False
+        self._seen = ((path, found),)
+        self.respond(response)
+        return True
 
     def _inquire(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from ..core.known_files import KnownFiles
 from ..core.policy import Policy
 from ..core.redirects import plain_host
 from ..site.coding import select
@@ -49,8 +50,8 @@ class Host:
     site: Site
     policy: Policy
     forms: Forms
-    is_plain: bool
-    """Whether a file is answered without asking the policy."""
+    files: KnownFiles | None
+    """What the policy says of files that are there; ``None``: nothing."""
 
 
 def make_host(
@@ -81,7 +82,8 @@ def make_host(
         )
     site = Site(files, clock, capacity)
     forms = Forms(reactor, threads, site)
-    return Host(site, options.policy, forms, options.policy.is_plain)
+    policy = options.policy
+    return Host(site, policy, forms, None if policy.is_plain else KnownFiles(policy))
 
 
 def _tell(options: SiteOptions, error: OSError | None) -> None:

@@ -99,6 +99,7 @@ class Inquiry:
         if isinstance(question, LookUp):
             return self._look_up(question.path)
         self.may_be_remembered = False
+        self._recalled = None  # as time passes
         if isinstance(question, ListNames):
             return self._wait(self._server.listings.get(self._host.site, question))
         assert isinstance(question, Verify)

@@ -6,6 +6,7 @@ Floor: testing.
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,8 @@ from twisted.internet.interfaces import IAddress
 
 from ..core.path import resolve
 from ..core.resource import File, Missing, Span
+from ..server.forms import Forms
+from ..server.hosting import Hosts
 from ..server.memo import Memo, Remembered
 from ..server.server import Server
 from ..site.files import Found, let_go
@@ -55,9 +58,11 @@ class ScriptedServer(Server):
         self, prepared: Prepared, *, reactor: Any, clock: Callable[[], float], **options: Any
     ):
         super().__init__(prepared.root, reactor=reactor, clock=clock, threads=0, **options)
-        self.site = Unremembered(self.site.files, clock)
+        self.site = site = Unremembered(self.site.files, clock)
+        host = replace(self.hosts.default, site=site, forms=Forms(reactor, 0, site))
+        self.hosts = Hosts(host, {})
         self.memo = Nothing()
-        self.heads = WholeHeads(self.limits)
+        self.heads = WholeHeads(self.limits, host.policy.decisive)
         self.reactor = reactor
         self.prepared = prepared
         self.record = Record()

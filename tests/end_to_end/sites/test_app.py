@@ -227,7 +227,7 @@ class TestReleases:
     @pytest.mark.skipif(not KEEPS_RELEASES, reason="there is no --keep-releases")
     def test_a_page_that_is_open_still_finds_its_chunks(self, current: Path, page: Page) -> None:
         main = assets(current.parent / "releases" / "2")["index.js"]
-        with served(current, *OPTIONS, "--keep-releases=1") as site:
+        with served(current, *OPTIONS, "--keep-releases=60") as site:
             page.go(f"{site.url}/plants/rose")
             page.heading("Plant rose")
             self.switch(current)

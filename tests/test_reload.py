@@ -19,6 +19,7 @@ from tests.end_to_end.waiting import asynchronous
 from tests.loopback_certificate import write_certificate
 from tests.support import open_descriptors, write_tree
 from tinyhttp.core.networks import Networks
+from tinyhttp.core.path import SitePath
 from tinyhttp.options import CannotStart
 from tinyhttp.server.server import Server
 from tinyhttp.service import FileService
@@ -211,6 +212,59 @@ async def test_a_configuration_that_is_refused(stage: Stage) -> None:
     assert [formatEvent(event) for event in events] == [
         "the configuration stays as it was: --threads 'x': no"
     ]
+    assert await stage.fetch() == b"2"
+    await stage.stop()
+
+
+@asynchronous
+async def test_a_configuration_that_takes_its_time(stage: Stage) -> None:
+    """What comes meanwhile is answered as before, and another HUP is not forgotten."""
+    stage.start()
+    made: list[Deferred[FileService]] = []
+
+    def anew() -> Deferred[FileService]:
+        made.append(Deferred())
+        return made[-1]
+
+    stage.service._anew = anew
+    for _ in range(3):
+        stage.service.reload()
+    assert len(made) == 1
+    assert await stage.fetch() == b"2"
+    made[0].callback(stage.make())
+    assert len(made) == 2, "once for all that came meanwhile"
+    assert await stage.fetch() == b"3"
+    with capturedLogs() as events:
+        made[1].errback(CannotStart("no"))
+    assert [formatEvent(e) for e in events] == ["the configuration stays as it was: no"]
+    assert len(made) == 2
+    assert await stage.fetch() == b"3"
+    await stage.stop()
+
+
+@asynchronous
+async def test_an_end_before_the_other_configuration_is_read(stage: Stage) -> None:
+    stage.start()
+    made: Deferred[FileService] = Deferred()
+    stage.service._anew = lambda: made
+    stage.service.reload()
+    await stage.stop()
+    successor = stage.make()
+    made.callback(successor)
+    with pytest.raises(OSError, match="closed"):
+        successor._server.site.files.find(SitePath((), True))
+
+
+@asynchronous
+async def test_an_error_of_our_own_changes_nothing(stage: Stage) -> None:
+    def anew() -> FileService:
+        raise ZeroDivisionError
+
+    stage.start()
+    stage.service._anew = anew
+    with capturedLogs() as events:
+        stage.service.reload()
+    assert [each["log_failure"].type for each in events] == [ZeroDivisionError]
     assert await stage.fetch() == b"2"
     await stage.stop()
 

@@ -13,20 +13,18 @@ from twisted.logger import Logger
 
 from .core.forwarded import TrustedProxies
 from .core.networks import Networks
-from .core.redirects import plain_host
 from .core.request import Limits
 from .options import CannotStart, Options
-from .policies import make_policy
 from .server.access_log import AccessLog
 from .server.board import Slot
 from .server.disk import Disk
-from .server.hosting import SiteOptions
 from .server.inheriting import Borrowing, Inheriting
 from .server.listening import EveryAddress, Preparing, remove_stale
 from .server.log_destination import LogFile, open_destination, open_log
 from .server.quotas import Quotas
 from .server.server import Server, Timeouts
 from .site.site import Capacity
+from .sites import Sites, read_sites
 from .watching import Watching
 
 _log = Logger()
@@ -53,12 +51,14 @@ def make_server(
     watching: Watching | None = None,
     log: int | None = None,
     worker: int | None = None,
+    sites: Sites | None = None,
 ) -> Server:
     """Return the server; ``log`` is the descriptor of its access log, if that is open already.
 
-    ``worker`` is the number of this process, if it is one of several.
+    ``worker`` is the number of this process, if it is one of several. ``sites`` are what
+    `read_sites` returns, if that has been done.
     """
-    site, hosts = _site(reactor, options), _hosts(reactor, options)
+    site, hosts = read_sites(reactor, options) if sites is None else sites
     access_log = _access_log(reactor, options, log, worker)
     try:
         server = Server(
@@ -105,34 +105,6 @@ def make_server(
     return server
 
 
-def _site(reactor: Any, values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """Return what `Server` and `SiteOptions` want to know of a site.
-
-    ``place`` stands before what mistakes are in.
-    """
-    return {
-        "root": values["path"],
-        "index": values["index"] or ["index.html"],
-        "hidden_files": values["hidden-files"],
-        "follow_symlinks": values["follow-symlinks"],
-        "media_types": dict(values["mime-type"]),
-        "compress": values["compress"],
-        "contents": _contents(reactor, values),
-        "policy": make_policy(values, place),
-        "keep_releases": values["keep-releases"],
-    }
-
-
-def _hosts(reactor: Any, options: Options) -> dict[bytes, SiteOptions]:
-    hosts: dict[bytes, SiteOptions] = {}
-    for names, values in options["hosts"]:
-        site = SiteOptions(**_site(reactor, values, f"[[hosts]] {names[0]} "))
-        for name in names:
-            if hosts.setdefault(plain_host(name.encode()) or b"", site) is not site:
-                raise CannotStart(f"[[hosts]]: {name} is the name of two")
-    return hosts
-
-
 def _passwords(reactor: Any, server: Server) -> Any:
     """Return who knows the passwords, ``None`` if none are asked for."""
     accesses = [access for host in server.hosts.every for access in host.policy.accesses]
@@ -168,33 +140,6 @@ def _quotas(options: Options) -> Quotas:
         send_window=options["send-window"],
         exempt=Networks(options["exempt"]),
     )
-
-
-def _contents(reactor: Any, options: Mapping[str, Any]) -> Any:
-    """Return what is known of the files beforehand, if the directory agrees with the manifest."""
-    name = options["manifest"]
-    if not name:
-        return None
-    # Here, as it costs memory that a server without a manifest does without.
-    from .commands.manifest import describe, verify
-    from .commands.terminal import shown
-    from .site.manifest import Malformed
-    from .site.verification import Contents
-
-    try:
-        differences = verify(options["path"], name, follow_links=options["follow-symlinks"])
-    except Malformed as error:
-        raise CannotStart(f"--manifest {name}: {error}") from None
-    except OSError as error:
-        raise CannotStart(f"--manifest {name}: {error.strerror}") from None
-    if differences:
-        raise CannotStart("\n".join([f"--manifest {name}:", *describe(differences)]))
-
-    def tell(names: Any) -> None:
-        text = "{name} was changed since the start; its tag is made from its time"
-        reactor.callFromThread(_log.warn, text, name=shown(names))
-
-    return Contents(differences.certain, tell)
 
 
 def make_certificates(reactor: Any, options: Options, server: Server) -> Any:

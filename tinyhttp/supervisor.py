@@ -28,12 +28,13 @@ from .assembly import (
     open_access_log,
 )
 from .configuration import PREFIX
+from .file_service import PATIENCE, reason_of, said_of, spoken_address
 from .options import CannotStart, Options
+from .roots import Roots
 from .server.board import Board, Slot, make_board
 from .server.listening import set_backlog
 from .server.notify import Notifier, without_notification
 from .server.workers import FIRST, Recipe, Worker, WorkerFailed, Workers, descriptors_of
-from .service import PATIENCE, reason_of, said_of, spoken_address
 from .settings import MOST_WORKERS, SETTINGS
 from .signals import take_signals
 from .watching import Watching
@@ -66,8 +67,10 @@ class Supervisor(Service):
         options: Options,
         endpoints: Mapping[str, IStreamServerEndpoint],
         notifier: Notifier,
+        roots: Roots,
     ):
         self._reactor = reactor
+        self._roots = roots
         self._options = options
         self._endpoints = endpoints
         self._notifier = notifier
@@ -110,6 +113,7 @@ class Supervisor(Service):
         """Return a Deferred that fires when all workers have ended."""
         super().stopService()
         self._stopping = True
+        self._roots.stop()
         self._notifier.stopping()
         return Deferred.fromCoroutine(self._stop())
 
@@ -130,6 +134,7 @@ class Supervisor(Service):
                 address = spoken_address(port, encrypted=name in encrypted)
                 _log.info("listening on {address}", address=address)
             self._watching.begin()
+            self._roots.begin(self.reload)
             self._tell_ready()
             self._go_on()
 
@@ -154,7 +159,24 @@ class Supervisor(Service):
             self._reactor.stop()
 
     def _rotate(self) -> None:
+        if not self._busy:
+            self._follow_log()
         self._workers.send(signal.SIGUSR1)
+
+    def _follow_log(self) -> None:
+        """Hold the file that the log's name leads to now, for workers that are still to come.
+
+        The one before may have been moved away, and would take its room on the disk as long as it
+        is open. Workers follow the name by themselves.
+        """
+        if self._log is None or self._log <= 2:
+            return
+        try:
+            log = open_access_log(self._options["access-log"])
+        except CannotStart:  # there is no right to any more
+            return
+        _close_log(self._log)
+        self._log = log
 
     def _tell_ready(self) -> None:
         self._notifier.ready(f"{self._options['workers']} workers answer requests")
@@ -226,6 +248,7 @@ class Supervisor(Service):
             "log": None,
             "board": None,
             "slot": 0,
+            "before": self._roots.before,
         }
         if self._log == 1:
             orders["log"] = 1
@@ -269,6 +292,8 @@ class Supervisor(Service):
 
     async def _reload(self) -> None:
         self._notifier.reloading()
+        self._follow_log()
+        await self._roots.look()
         before = self._options, self._endpoints, self._log
         try:
             self._options = before[0].again()
@@ -290,6 +315,7 @@ class Supervisor(Service):
         if self._stopping:
             return
         if self._options is not before[0]:
+            self._roots.watch(self._options)
             _log.info("the configuration was read anew, by new workers")
         if unused != self._log:
             _close_log(unused)

@@ -31,6 +31,8 @@ def main(reactor_name: str, number: str) -> None:
     from .server.board import Board, Slot
     from .server.workers import READY
     from .service import assemble
+    from .site.releases import Earlier
+    from .sites import read_sites
     from .supervisor import SLOTS, name_process
     from .watching import Watching
 
@@ -44,7 +46,19 @@ def main(reactor_name: str, number: str) -> None:
     if orders["board"] is not None:
         slot = Slot(Board(orders["board"], SLOTS), orders["slot"])
     watching = Watching(reactor, unready=options["unready-status"], slot=slot)
-    service = assemble(reactor, options, endpoints, watching, log=orders["log"], worker=int(number))
+    before = {
+        path: [Earlier(real, (device, inode), until) for real, (device, inode), until in releases]
+        for path, releases in orders["before"].items()
+    }
+    service = assemble(
+        reactor,
+        options,
+        endpoints,
+        watching,
+        log=orders["log"],
+        worker=int(number),
+        sites=read_sites(reactor, options, before),
+    )
     service.on_running = lambda: _say_ready(READY)
     service.startService()
     _Superior(reactor, service)

@@ -47,6 +47,12 @@ def wait_for(connection: HTTPConnection, target: str, before: bytes, after: byte
         assert time.monotonic() < deadline
 
 
+def wait_for_status(port: int, target: str, wanted: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while fetch(port, target)[0].status != wanted:
+        assert time.monotonic() < deadline
+
+
 def begun(port: int) -> HTTPConnection:
     """Return a connection with a request for the large file, of which nothing has been read."""
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -77,6 +83,47 @@ def test_a_switch_under_downloads(current: Path, options: tuple[str, ...]) -> No
 
 def said(server: Running, text: str) -> None:
     assert text in server.out + server.err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_rules_come_and_go_with_their_release(workers: str, current: Path) -> None:
+    """Nobody has to say HUP; pages that were loaded before keep their parts all the same."""
+    releases = current.parent / "releases"
+    (releases / "41" / "_redirects").write_text("/where /41\n")
+    (releases / "42" / "_headers").write_text("/*\n  X-Release: 42\n")
+    options = ["--path", "current", "--keep-releases", "60", "--workers", workers]
+    with start("module", "--port", "0", *options, cwd=current.parent) as server:
+        port = server.port()
+        assert fetch(port, "/where")[0].status == 301
+        assert "X-Release" not in fetch(port)[0].headers
+        switch(current)
+        server.line("the configuration was read anew")
+        wait_for_status(port, "/where", 404)
+        assert fetch(port)[0].headers["X-Release"] == "42"
+        assert fetch(port, ASSET)[1] == b"asset"
+        server.forget()
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        assert fetch(port, ASSET)[1] == b"asset"
+        assert server.terminate() == 0
+
+
+def test_a_release_with_wrong_rules(current: Path) -> None:
+    """Its files are served; the rules before it stay until somebody has mended them."""
+    releases = current.parent / "releases"
+    (releases / "41" / "_redirects").write_text("/where /41\n")
+    (releases / "42" / "_redirects").write_text("/where /42 999\n")
+    with start("module", "--port", "0", "--path", "current", cwd=current.parent) as server:
+        port = server.port()
+        switch(current)
+        server.line("the configuration stays as it was: .*_redirects:1: error: ")
+        assert fetch(port)[1] == b"42"
+        assert fetch(port, "/where")[0].headers["Location"] == "/41"
+        (releases / "42" / "_redirects").write_text("/where /42\n")
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        assert fetch(port, "/where")[0].headers["Location"] == "/42"
+        assert server.terminate() == 0
 
 
 def test_at_hup(current: Path) -> None:

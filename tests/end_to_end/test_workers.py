@@ -260,6 +260,33 @@ def test_a_configuration_that_is_wrong_changes_nothing(site: Path) -> None:
         assert fetch(port)[1] == BIG
 
 
+def test_a_log_that_was_moved_away_is_let_go(site: Path, tmp_path: Path) -> None:
+    """By everybody, else it takes its room on the disk for ever; and by workers still to come."""
+    log, old = tmp_path / "access.log", tmp_path / "access.log.1"
+    options = ["--port", "0", "--path", str(site), "--workers", "2", "--access-log", str(log)]
+    with start("command", *options, cwd=site) as server:
+        fetch(server.port(), "/?before")
+        log.rename(old)
+        server.send(signal.SIGUSR1)
+        wait_until(lambda: "/?before" in old.read_text(), "the line is not written")
+        everybody = [server.pid, *children(server.pid)]
+        wait_until(
+            lambda: not any(old.samefile(f) for pid in everybody for f in open_files(pid)),
+            "somebody has the old file open",
+        )
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        fetch(server.port(), "/?after")
+        assert server.terminate() == 0
+    assert "/?after" in log.read_text()
+    assert "/?after" not in old.read_text()
+
+
+def open_files(pid: int) -> list[Path]:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return [path for each in links if (path := Path(os.readlink(each))).is_file()]
+
+
 def test_workers_do_not_outlive_their_supervisor(two: Running) -> None:
     workers = children(two.pid)
     two.send(signal.SIGKILL)

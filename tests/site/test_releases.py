@@ -16,7 +16,7 @@ from tinyhttp.core.listing import parse_view
 from tinyhttp.core.path import SitePath, resolve
 from tinyhttp.core.resource import File, Forbidden, Missing, Representation, Resource
 from tinyhttp.site.files import Files, Found, hold, let_go
-from tinyhttp.site.releases import LASTING, MOST, Releases
+from tinyhttp.site.releases import LASTING, MOST, Earlier, Releases
 from tinyhttp.site.site import Site
 from tinyhttp.site.snapshot import identity
 from tinyhttp.site.tree import Tree
@@ -534,6 +534,61 @@ def test_others_are_not(place: Place, open_files: OpenFiles, target: str) -> Non
     files = open_files(keep=60, index=["old.html"])
     place.switch(write_tree(place.path.parent / "releases" / "42", {"other": "42"}))
     assert served(files, target) is None
+
+
+def earlier(directory: Path, until: float = NOW + 60) -> Earlier:
+    state = directory.stat()
+    return Earlier(str(directory), (state.st_dev, state.st_ino), until)
+
+
+def test_those_that_another_server_has_served(
+    place: Place, open_files: OpenFiles, clock: FakeReactor
+) -> None:
+    """The latest first, as long as that one would have had them."""
+    one, two = place.asset("40"), place.asset("41", ASSET, "/assets/other.3f9a2b7c.js")
+    place.switch(place.release("42"))
+    before = [earlier(two, NOW + 1), earlier(one, NOW + 60)]
+    files = open_files(keep=60, before=before)
+    assert served(files) == "42"
+    assert served(files, ASSET) == "41"
+    place.switch(place.release("43"))
+    assert served(files, ASSET) == "41"
+    clock.advance(1)
+    assert served(files, ASSET) == "40"
+    clock.advance(59)
+    assert served(files, ASSET) is None
+    assert served(files) == "43"
+
+
+@pytest.mark.parametrize("keep", [60, 0])
+def test_what_is_no_earlier_release_any_more(
+    place: Place, open_files: OpenFiles, keep: float
+) -> None:
+    """Removed, in the place of another, past its time, served again; or none is to be kept."""
+    removed, replaced, past, again, good = (place.asset(name) for name in "12345")
+    noted = [earlier(removed), earlier(replaced), earlier(past, NOW), earlier(again)]
+    far = earlier(past, NOW + 61)  # the clock was set back
+    removed.rename(removed.with_name("elsewhere"))
+    replaced.rename(replaced.with_name("other"))
+    place.asset("2")
+    place.switch(again)
+    for wrong in (*noted, far):
+        files = open_files(keep=keep, before=[wrong])
+        count = open_directories(place.path)
+        files.close()
+        assert count - open_directories(place.path) == 1, "the current one"
+    place.switch(place.release("6"))
+    files = open_files(keep=keep, before=[*noted[1:3], earlier(good)])
+    assert served(files, ASSET) == ("5" if keep else None)
+
+
+def test_the_links_in_those_lead_where_they_did(place: Place, open_files: OpenFiles) -> None:
+    one = place.asset("41", "/shared.txt")
+    (one / ASSET[1:]).parent.mkdir()
+    (one / ASSET[1:]).symlink_to(place.path / "shared.txt")
+    place.switch(place.release("42"))
+    files = open_files(keep=60, before=[earlier(one)])
+    assert served(files, ASSET) == "41"
 
 
 def test_without_being_told_so_none_is_kept(place: Place, open_files: OpenFiles) -> None:

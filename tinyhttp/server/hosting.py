@@ -16,6 +16,7 @@ from ..core.policy import Policy
 from ..core.redirects import plain_host
 from ..site.coding import select
 from ..site.files import Files, NoFiles
+from ..site.releases import Earlier
 from ..site.site import Capacity, Site
 from ..site.tree import Tree
 from .forms import Forms
@@ -41,6 +42,7 @@ class SiteOptions:
     contents: "Contents | None" = None
     policy: Policy = field(default_factory=Policy)
     keep_releases: float = 0
+    earlier: Sequence[Earlier] = ()
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -78,6 +80,7 @@ def make_host(
             contents=options.contents,
             on_demand=on_demand,
             keep=options.keep_releases,
+            before=options.earlier,
             tell=lambda error: reactor.callFromThread(_tell, options, error),
         )
     site = Site(files, clock, capacity)

@@ -25,6 +25,7 @@ from ..core.policy import Policy, Verify
 from ..core.request import HeadReader, Limits
 from ..core.response import Body
 from ..site.files import Found, hold, let_go
+from ..site.releases import Earlier
 from ..site.site import Capacity, Site
 from .access_log import AccessLog
 from .allowance import Allowance
@@ -84,7 +85,8 @@ class Server(Factory):
     of the files beforehand, as in `Files`. With ``None`` for ``root`` there are no files at all.
 
     If ``root`` comes to lead to another directory, that is served, and for ``keep_releases``
-    seconds more the fingerprinted files of the one before.
+    seconds more the fingerprinted files of the one before; and those of ``earlier`` ones, which
+    another server has served.
 
     Raises ``OSError`` if ``root`` can't be opened, ``ValueError`` for a coding that there is no
     encoder for.
@@ -118,6 +120,7 @@ class Server(Factory):
         hosts: Mapping[bytes, SiteOptions] | None = None,
         passwords: "Passwords | None" = None,
         keep_releases: float = 0,
+        earlier: Sequence[Earlier] = (),
         stopwatch: Callable[[], float] = perf_counter,
     ):
         own = SiteOptions(
@@ -130,6 +133,7 @@ class Server(Factory):
             contents,
             policy or Policy(),
             keep_releases,
+            earlier,
         )
         allowed = descriptors_allowed()
         capacity = within(capacity or Capacity(), allowed)

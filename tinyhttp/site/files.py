@@ -33,7 +33,7 @@ from .coding import EXTENSIONS
 from .found import Found, hold, let_go
 from .names import is_public, read_names
 from .open_file import SharedFile
-from .releases import Release, Releases
+from .releases import Earlier, Release, Releases
 from .residency import read_at_once
 from .snapshot import Identity, Snapshot, identity, take_digest, take_snapshot
 from .tree import Outside, Place, Tree
@@ -103,9 +103,10 @@ class Files:
         contents: "Contents | None" = None,
         on_demand: Sequence[bytes] = (),
         keep: float = 0,
+        before: Sequence[Earlier] = (),
         tell: Callable[[OSError | None], object] = id,
     ):
-        self._releases = Releases(tree, clock, keep=keep, tell=tell)
+        self._releases = Releases(tree, clock, keep=keep, before=before, tell=tell)
         self._clock = clock
         self._index = [os.fsencode(name) for name in index]
         self._hidden_files = hidden_files

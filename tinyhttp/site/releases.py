@@ -9,18 +9,30 @@ directory is how some people replace one.
 """
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import NamedTuple
 
 from .tree import Tree
 
-__all__ = ["LASTING", "MOST", "Release", "Releases"]
+__all__ = ["LASTING", "MOST", "Earlier", "Release", "Releases"]
 
 MOST = 3
 """Earlier releases that are kept open at most."""
 LASTING = 5.0
 """Seconds after which a path that leads nowhere is worth a word."""
+
+
+class Earlier(NamedTuple):
+    """What another server served before."""
+
+    path: str
+    """Without links on the way."""
+    number: tuple[int, int]
+    """Device and inode, as another directory may have taken the name."""
+    until: float
+    """The epoch second at which it is of no more use."""
 
 
 class Release:
@@ -41,8 +53,9 @@ class Releases:
     """The trees that the path of ``tree`` leads to, one after the other; takes over ``tree``.
 
     ``clock`` gives epoch seconds. For ``keep`` seconds after a switch the release before it is
-    among the `earlier` ones. ``tell`` is called, in any thread, with ``None`` after a switch, and
-    with the error if the path leads nowhere for a while (`LASTING`), once.
+    among the `earlier` ones, and so are those of ``before``, the latest first. ``tell`` is called,
+    in any thread, with ``None`` after a switch, and with the error if the path leads nowhere for a
+    while (`LASTING`), once.
     """
 
     def __init__(
@@ -51,13 +64,14 @@ class Releases:
         clock: Callable[[], float],
         *,
         keep: float = 0,
+        before: Sequence[Earlier] = (),
         tell: Callable[[OSError | None], object] = id,
     ):
         self._clock = clock
         self._keep = keep
         self._tell = tell
         self._current = Release(tree, 0)
-        self._earlier: list[Release] = []  # the latest first
+        self._earlier = list(self._reopened(before))  # the latest first
         self._closed = False
         self._lost_since: float | None = None
         self._is_told = False
@@ -65,6 +79,23 @@ class Releases:
         # it, too. The other one is for the threads that have seen a switch: one of them opens.
         self._lock = Lock()
         self._opening = Lock()
+
+    def _reopened(self, before: Sequence[Earlier]) -> Iterator[Release]:
+        """Give those of ``before`` that are still there and of use."""
+        now, current = self._clock(), self._current.tree
+        for place, each in enumerate(before[:MOST], 1):
+            if not now < each.until <= now + self._keep:
+                continue
+            try:
+                tree = current.beside(each.path)
+            except OSError:  # it was removed
+                continue
+            if tree.number != each.number or tree.is_same(current):
+                tree.close()
+                continue
+            release = Release(tree, -place)
+            release.until = each.until
+            yield release
 
     @property
     def number(self) -> int:

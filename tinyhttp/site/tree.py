@@ -88,6 +88,20 @@ class Tree:
             raise
         return tree
 
+    @property
+    def number(self) -> tuple[int, int]:
+        """Device and inode of the root."""
+        return self._number
+
+    def beside(self, path: str) -> "Tree":
+        """Return the tree at ``path``, where links that begin with our path lead inside, too.
+
+        Raises ``OSError`` as `opened_again`.
+        """
+        tree = Tree(path, follow_links=self._follow_links)
+        tree._roots = (*tree._roots, *self._roots[1:])
+        return tree
+
     def is_same(self, other: "Tree") -> bool:
         """Return whether the roots are one directory; both have to be open."""
         return self._number == other._number

@@ -1,7 +1,9 @@
 """How long files may be kept."""
 
+from base64 import urlsafe_b64encode
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.test_path import SITE_PATHS
@@ -10,6 +12,7 @@ from tinyhttp.core.caching import (
     NO_CACHE,
     Caching,
     is_fingerprinted,
+    may_be_fingerprinted,
     parse_cache_rule,
 )
 from tinyhttp.core.path import SitePath, resolve
@@ -60,6 +63,7 @@ def path_of(text: str) -> SitePath:
 )
 def test_names_with_a_hash(name: str) -> None:
     assert is_fingerprinted(path_of(name))
+    assert may_be_fingerprinted(path_of(name))
 
 
 @pytest.mark.parametrize(
@@ -135,6 +139,56 @@ def test_names_with_a_hash(name: str) -> None:
 def test_near_misses(name: str) -> None:
     """A mistake here would freeze a file for a year."""
     assert not is_fingerprinted(path_of(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "assets/Almanac-AJK-vYNB.js",
+        "assets/index--s0R7Be3.css",
+        "assets/index-Summer24.js",
+        "assets/index-products.js.map",
+        "app.deadbeef.chunk.js",
+        "app.20240101.css",
+        "logo_12345678.png",
+        "main.3F2A9C1B.js",
+    ],
+)
+def test_names_that_may_have_one(name: str) -> None:
+    assert not is_fingerprinted(path_of(name)) or name == "assets/index--s0R7Be3.css"
+    assert may_be_fingerprinted(path_of(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "index.html",
+        "app.js",
+        "sw.js",
+        "service-worker.js",
+        "jquery-3.7.1.min.js",
+        "page-BHx1_9aZ.html",
+        "data.3f2a9c1b.json",
+        "backup.3f2a9c1b.zip",
+        "main.3f2a9c1.js",
+        f"main.{SHA256}0.js",
+        "main.3f2a9c1b.js/",
+        "3f2a9c1b.js",
+        "3f2a9c1b/app.js",
+        "a" * 250 + ".3f2a9c1b.js",
+    ],
+)
+def test_names_that_have_none_for_certain(name: str) -> None:
+    assert not may_be_fingerprinted(path_of(name))
+
+
+@given(st.binary(min_size=8, max_size=8).map(lambda data: urlsafe_b64encode(data)[:8].decode()))
+@example("AJK-vYNB")
+@example("--------")
+def test_every_hash_of_vite_may_be_one(text: str) -> None:
+    for form in ("assets/index-{}.js", "assets/index-{}.css.map", "logo.{}.svg"):
+        assert may_be_fingerprinted(path_of(form.format(text)))
 
 
 @given(SITE_PATHS)

@@ -84,7 +84,10 @@ CACHING = Policy(
     caching=Caching(
         [parse_cache_rule("*.html=max-age=60"), parse_cache_rule("/readme.txt=no-store")]
     ),
-    redirects=rules("/latest.js /app.3f2a91bc.js 200\n/old /about.html 301"),
+    redirects=rules(
+        "/latest.js /app.3f2a91bc.js 200\n/gone.css /about 200\n/old /about.html 301\n"
+        "/gone.3f2a91bc.js /docs 200\n/readme.html /readme.txt 200"
+    ),
 )
 
 
@@ -97,6 +100,9 @@ CACHING = Policy(
         (CACHING, "/readme.txt", "no-store"),
         (CACHING, "/app.3f2a91bc.js", IMMUTABLE_TEXT),
         (CACHING, "/latest.js", None),
+        (CACHING, "/gone.css", None),
+        (CACHING, "/gone.3f2a91bc.js", "max-age=60"),
+        (CACHING, "/readme.html", "no-store"),
         (CACHING, "/old", None),
         (CACHING, "/none.html", None),
         (Policy(caching=Caching()), "/about.html", "no-cache"),
@@ -104,6 +110,7 @@ CACHING = Policy(
         (Policy(caching=Caching()), "/readme.txt", None),
         (Policy(caching=Caching(fingerprints=False)), "/app.3f2a91bc.js", None),
         (replace(CACHING, clean_urls=True), "/about", "max-age=60"),
+        (replace(CACHING, clean_urls=True), "/gone.css", "max-age=60"),
         (replace(CACHING, trailing_slash="remove"), "/docs", "max-age=60"),
         (replace(CACHING, clean_urls=True, trailing_slash="add"), "/about/", "max-age=60"),
     ],

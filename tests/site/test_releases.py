@@ -498,6 +498,7 @@ def test_at_the_start_there_has_to_be_one(place: Place) -> None:
     [
         ASSET,
         "/assets/font.0a1b2c3d4e5f.woff2",
+        "/assets/Almanac-AJK-vYNB.js",
         "/_next/static/x/page.js",
         "/_app/immutable/entry.js",
     ],

@@ -7,7 +7,8 @@ never another one; a page is asked for again each time, as it names the others. 
 is said, so that a cache asks when it likes.
 
 A name taken for a hash by mistake would freeze a file for a year in every browser; one that is
-overlooked costs a 304. So names are doubted: see `is_fingerprinted`.
+overlooked costs a 304. So names are doubted: see `is_fingerprinted`. Where it is the other way
+round there is `may_be_fingerprinted`.
 """
 
 import re
@@ -20,7 +21,15 @@ from .path import SitePath
 from .reasons import Added, Tell
 from .rules import Mistake, octets, suggestion
 
-__all__ = ["IMMUTABLE", "NO_CACHE", "CacheRule", "Caching", "is_fingerprinted", "parse_cache_rule"]
+__all__ = [
+    "IMMUTABLE",
+    "NO_CACHE",
+    "CacheRule",
+    "Caching",
+    "is_fingerprinted",
+    "may_be_fingerprinted",
+    "parse_cache_rule",
+]
 
 IMMUTABLE = b"public, max-age=31536000, immutable"
 """For a year, which is as good as for ever."""
@@ -58,6 +67,10 @@ _HYPHENED_HEX = re.compile(
 _UUID = re.compile(rb".*[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\..*")
 # Vite, Rollup: 8 of base64url. esbuild: 8 of base32. Behind a hyphen, last of all.
 _HYPHENED_8 = re.compile(rb".*-([A-Za-z0-9_-]{8})\.(?:" + _CODE + b"|" + _MEDIA + b")")
+# Any of these, or a word of that length.
+_PERHAPS = re.compile(
+    rb".*[-_.][A-Za-z0-9_-]{8,64}(?:\.[a-z]{3,8})?\.(?:" + _CODE + b"|" + _MEDIA + b")"
+)
 
 _BASE32 = re.compile(rb"[A-Z2-7]{8}")
 _RUNS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[_-]")
@@ -73,15 +86,31 @@ def is_fingerprinted(path: SitePath) -> bool:
     """
     if not path.segments or path.directory:
         return False
-    name = path.segments[-1]
-    if len(name) > 255 or not _IS_ASSET.fullmatch(name):
+    if not _is_asset(path.segments[-1]):
         return False
     directories = path.segments[:-1]
     if directories[:3] == _NEXT_IN_DEVELOPMENT:
         return False
     if any(directories[: len(frozen)] == frozen for frozen in _FROZEN_DIRECTORIES):
         return True
-    return _has_hash(name)
+    return _has_hash(path.segments[-1])
+
+
+def may_be_fingerprinted(path: SitePath) -> bool:
+    """Return whether the name of a file may be that of one content alone.
+
+    For where a hash that is overlooked breaks a page, and a word that is taken for one does not.
+    """
+    if is_fingerprinted(path):
+        return True
+    if not path.segments or path.directory:
+        return False
+    name = path.segments[-1]
+    return _is_asset(name) and _PERHAPS.fullmatch(name) is not None
+
+
+def _is_asset(name: bytes) -> bool:
+    return len(name) <= 255 and _IS_ASSET.fullmatch(name) is not None
 
 
 def _has_hash(name: bytes) -> bool:
@@ -174,18 +203,24 @@ class Caching:
         self._fingerprints = fingerprints
 
     def cache_control(
-        self, path: SitePath, content_type: bytes, tell: Tell | None = None
+        self,
+        path: SitePath,
+        content_type: bytes,
+        tell: Tell | None = None,
+        *,
+        renamed: bool = False,
     ) -> bytes | None:
         """Return the value for the file at ``path``, or ``None`` to say nothing.
 
         ``path`` is the file's own; for a directory's index that is with the name of the index.
+        ``renamed``: it was asked for by another, at which there may be another file tomorrow.
         """
         for rule in self._rules:
             if rule.glob.match(path):
                 return _told(tell, rule, rule.value)
         if content_type.partition(b";")[0].strip().lower() in _PAGES:
             return _told(tell, "caching, as it is a page", NO_CACHE)
-        if self._fingerprints and is_fingerprinted(path):
+        if self._fingerprints and not renamed and is_fingerprinted(path):
             return _told(tell, "caching, as its name holds a hash of its content", IMMUTABLE)
         return None
 

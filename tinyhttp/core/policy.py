@@ -287,11 +287,13 @@ def _follow(asked: _Asked, ruling: Redirect | Rewrite) -> Steps:
     """Do what a rule says."""
     if isinstance(ruling, Redirect):
         return _moved(asked, ruling.status, ruling.location)
+    asked.file = ruling.path
     resource = yield from _look_up(asked, ruling.path)
     if isinstance(resource, Missing | Directory):
         # "/app" for "app/index.html" and "/about" for "about.html", as when they are asked for.
         for path in (as_directory(ruling.path), with_html(asked.policy, ruling.path)):
             if path is not None and not isinstance(resource, File):
+                asked.file = path
                 resource = yield from _look_up(asked, path)
     if not isinstance(resource, File):
         return _missing(asked, 404 if ruling.status == 200 else ruling.status)
@@ -439,13 +441,14 @@ _OF_BODY = frozenset(
 def _finish(asked: _Asked, response: Response) -> Response:
     """Return ``response`` with the fields that the policy gives it."""
     policy, path, request, tell = asked.policy, asked.path, asked.request, asked.tell
-    file = asked.file or path
+    file, renamed = asked.file or path, asked.file is not None
+    content_type = response.content_type
     cache_control: Fields = []
-    if file is not None and response.content_type and response.status < 400:
-        cache_control = cache_control_of(policy, file, response.content_type, tell)
+    if file is not None and content_type and response.status < 400:
+        cache_control = cache_control_of(policy, file, content_type, tell, renamed=renamed)
     operations: Operations = ()
     if path is not None:
-        operations = operations_on(policy, path, response.content_type, request.authority, tell)
+        operations = operations_on(policy, path, content_type, request.authority, tell)
     origin = request.fields.get(b"origin")
     dress(policy, response, cache_control, operations, origin, secure=asked.secure, tell=tell)
     if asked.guarded:

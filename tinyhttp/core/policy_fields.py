@@ -22,14 +22,19 @@ _SHARES = frozenset((b"public", b"s-maxage", b"must-revalidate"))
 
 
 def cache_control_of(
-    policy: "Policy", path: SitePath, content_type: bytes, tell: Tell | None = None
+    policy: "Policy",
+    path: SitePath,
+    content_type: bytes,
+    tell: Tell | None = None,
+    *,
+    renamed: bool = False,
 ) -> Fields:
-    """Return Cache-Control of the file at ``path``, or nothing."""
+    """Return Cache-Control of the file at ``path``, or nothing; see `Caching.cache_control`."""
     if policy.caching is None:
         return []
     if path.directory:
         path = SitePath((*path.segments, policy.index[0]), False)
-    value = policy.caching.cache_control(path, content_type, tell)
+    value = policy.caching.cache_control(path, content_type, tell, renamed=renamed)
     return [] if value is None else [(b"Cache-Control", value)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..core.caching import is_fingerprinted
+from ..core.caching import may_be_fingerprinted
 from ..core.listing import TooMany, View
 from ..core.listing_forms import represent
 from ..core.media_types import is_compressible, media_type
@@ -88,8 +88,8 @@ class Files:
     table (see `media_type`); ``clock`` gives epoch seconds. Where the ``contents`` of a file are
     known, its tag is made from them. ``on_demand`` are the codings that compressible files get
     which have no sidecar for them, the preferred one first. For ``keep`` seconds after another tree
-    has taken the place of one, files with a fingerprint are looked for in the old one as well;
-    ``tell`` hears of it: see `Releases`.
+    has taken the place of one, files that may have a fingerprint are looked for in the old one as
+    well; ``tell`` hears of it: see `Releases`.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Files:
             return Found(Missing(), now + FRESH, release=self._releases.number)
         with self._releases.current() as release:
             found = self._find_in(release, path, now)
-        if isinstance(found.resource, Missing) and is_fingerprinted(path):
+        if isinstance(found.resource, Missing) and may_be_fingerprinted(path):
             found = self._find_earlier(path, now) or found
         found.release = release.number
         return found

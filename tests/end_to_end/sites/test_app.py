@@ -177,7 +177,6 @@ class TestFields:
             assert "immutable" not in str(fields)
 
 
-@pytest.mark.xfail(strict=False, reason="Cache-Control goes by the path that was asked for")
 def test_a_page_in_the_place_of_a_part_is_not_kept(app: Path, tmp_path: Path) -> None:
     """``/* /index.html 200`` is how many applications say what --spa says."""
     root = tmp_path / "site"

@@ -9,6 +9,12 @@ import pytest
 # own list, with ``.venv`` and ``.hypothesis`` on it.
 collect_ignore = ["trial"]
 
+# Ignored in the background of a script, or under nohup; children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 _TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 

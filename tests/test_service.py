@@ -56,6 +56,30 @@ def options(*arguments: str) -> Options:
     return parsed
 
 
+@pytest.mark.parametrize(
+    ("rules", "out", "err"),
+    [
+        ("/a /b.html 301\n", "everything is as it should be", []),
+        ("/a /b.html 301\n/a /c.html 302\n", "it would start", ["_redirects:2: "]),
+    ],
+)
+def test_check_tells_what_would_be_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rules: str, out: str, err: list[str]
+) -> None:
+    write_tree(tmp_path, {"_redirects": rules})
+    for _ in range(2):  # nothing is left that would tell it twice
+        with pytest.raises(SystemExit) as ended:
+            makeService(options("--check", f"--path={tmp_path}", "--port=0"))
+        assert ended.value.code == 0
+        said = capsys.readouterr()
+        assert said.out == f"tinyhttp: {out}\n"
+        lines = said.err.splitlines()
+        assert len(lines) == len(err)
+        for line, part in zip(lines, err, strict=True):
+            assert line.startswith("tinyhttp: warning: ")
+            assert part in line
+
+
 def complaint(*arguments: str) -> str:
     """Return the one line that is said about wrong ``arguments``, without its frame."""
     with pytest.raises(CannotStart) as caught:

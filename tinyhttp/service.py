@@ -7,7 +7,8 @@ them runs this service, and `tinyhttp.supervisor` runs them.
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -99,8 +100,9 @@ async def read_anew(reactor: Any, options: Options, roots: Roots) -> tuple[Optio
     return await roots.disk.run(read)
 
 
-def _hear_warnings() -> list[str]:
-    """Return a list to which every warning is added that goes to the log from now on."""
+@contextmanager
+def _heard_warnings() -> Iterator[list[str]]:
+    """Give a list to which every warning is added that goes to the log meanwhile."""
     heard: list[str] = []
 
     @provider(ILogObserver)
@@ -109,14 +111,33 @@ def _hear_warnings() -> list[str]:
             heard.append(formatEvent(event))
 
     globalLogPublisher.addObserver(observe)
-    return heard
+    try:
+        yield heard
+    finally:
+        globalLogPublisher.removeObserver(observe)
 
 
 def makeService(options: Options) -> Any:
-    """Return the service that ``options`` describe; raise `CannotStart` if they can't be met."""
+    """Return the service that ``options`` describe; raise `CannotStart` if they can't be met.
+
+    With ``--check``, say so instead and raise ``SystemExit``.
+    """
+    if options["check"]:
+        with _heard_warnings() as warnings:
+            _make_service(options)
+        for warning in warnings:
+            print(f"tinyhttp: warning: {warning}", file=sys.stderr)
+        good = "it would start" if warnings else "everything is as it should be"
+        print(f"tinyhttp: {good}")
+        raise SystemExit(0)
+    service = _make_service(options)
+    _log.info("tinyhttp serves {description}", description=description(options))
+    return service
+
+
+def _make_service(options: Options) -> Any:
     from twisted.internet import reactor
 
-    warnings = _hear_warnings() if options["check"] else []
     endpoints = make_endpoints(reactor, options)
     notifier = Notifier(reactor, os.environ)
     roots = Roots(reactor)
@@ -124,32 +145,23 @@ def makeService(options: Options) -> Any:
     if options["workers"] > 1:
         from .supervisor import Supervisor
 
-        service: Any = Supervisor(reactor, options, endpoints, notifier, roots)
-    else:
-        watching = make_watching(reactor, options)
+        return Supervisor(reactor, options, endpoints, notifier, roots)
+    watching = make_watching(reactor, options)
 
-        async def anew() -> FileService:
-            now, sites = await read_anew(reactor, options, roots)
-            if now["workers"] > 1:
-                _log.warn("several workers are not had before a restart")
-            made = assemble(reactor, now, make_endpoints(reactor, now), watching, sites=sites)
-            roots.watch(now)
-            return made
+    async def anew() -> FileService:
+        now, sites = await read_anew(reactor, options, roots)
+        if now["workers"] > 1:
+            _log.warn("several workers are not had before a restart")
+        made = assemble(reactor, now, make_endpoints(reactor, now), watching, sites=sites)
+        roots.watch(now)
+        return made
 
-        service = assemble(
-            reactor,
-            options,
-            endpoints,
-            watching,
-            anew=lambda: Deferred.fromCoroutine(anew()),
-            roots=roots,
-            notifier=notifier,
-        )
-    if options["check"]:
-        for warning in warnings:
-            print(f"tinyhttp: warning: {warning}", file=sys.stderr)
-        good = "it would start" if warnings else "everything is as it should be"
-        print(f"tinyhttp: {good}")
-        raise SystemExit(0)
-    _log.info("tinyhttp serves {description}", description=description(options))
-    return service
+    return assemble(
+        reactor,
+        options,
+        endpoints,
+        watching,
+        anew=lambda: Deferred.fromCoroutine(anew()),
+        roots=roots,
+        notifier=notifier,
+    )

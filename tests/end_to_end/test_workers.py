@@ -266,9 +266,9 @@ def test_a_log_that_was_moved_away_is_let_go(site: Path, tmp_path: Path) -> None
     options = ["--port", "0", "--path", str(site), "--workers", "2", "--access-log", str(log)]
     with start("command", *options, cwd=site) as server:
         fetch(server.port(), "/?before")
+        wait_until(lambda: "/?before" in log.read_text(), "the line is not written")
         log.rename(old)
         server.send(signal.SIGUSR1)
-        wait_until(lambda: "/?before" in old.read_text(), "the line is not written")
         everybody = [server.pid, *children(server.pid)]
         wait_until(
             lambda: not any(old.samefile(f) for pid in everybody for f in open_files(pid)),

@@ -576,7 +576,29 @@ def test_what_waits_waits_for_the_write_under_way(reactor: FakeReactor, path: Pa
     log.write_now()
     assert disk.waiting == 1
     disk.complete()
-    reactor.advance(1)
     disk.complete()
     assert path.read_bytes() == b"1\n2\n"
+    assert reactor.getDelayedCalls() == []
     assert log.close().called
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+def test_a_file_that_was_moved_away_is_let_go_of(
+    reactor: FakeReactor, path: Path, under_way: bool
+) -> None:
+    disk = HeldDisk()
+    log = rotating_log(reactor, path, disk)
+    moved = path.with_name("moved")
+    if under_way:
+        log.add(b"1\n")
+        log.write_now()
+    path.rename(moved)
+    log.write_now()
+    while disk.waiting:
+        disk.complete()
+    assert path.read_bytes() + moved.read_bytes() == b"1\n" * under_way
+    assert not any(each.endswith(f" {moved}") for each in open_descriptors())
+    assert reactor.getDelayedCalls() == []
+    assert log.close().called
+    log.write_now()
+    assert not disk.waiting

@@ -71,6 +71,7 @@ class AccessLog:
         self._timer: IDelayedCall | None = None
         self._patience: IDelayedCall | None = None
         self._closed = False
+        self._hurry = False  # the next write does not wait, and takes place with no lines as well
         self._finished: Deferred[None] = Deferred()
 
     def add(self, line: bytes) -> None:
@@ -107,7 +108,8 @@ class AccessLog:
     def _flush(self) -> None:
         self._timer = None
         lines, self._lines, self._size = self._lines, [], 0
-        if lines:
+        hurry, self._hurry = self._hurry, False
+        if lines or hurry:
             writing = self._disk.run(self._destination.write, lines)
             self._write_under_way = writing.addBoth(self._written, len(lines))
             if writing.called:  # inline: it has ended before it could be noted
@@ -116,9 +118,13 @@ class AccessLog:
             self._finish()
 
     def write_now(self) -> None:
-        """Write what is waiting, without waiting any longer."""
+        """Write what is waiting without further delay, and let go of a file that was moved away."""
+        if self._closed:
+            return
+        self._hurry = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._write_under_way is None:
             self._flush()
 
     def _written(self, result: Failure | None, count: int) -> None:
@@ -137,8 +143,8 @@ class AccessLog:
         elif self._failing:
             self._failing = False
             _log.info("the access log works again; {lost} lines are lost so far", lost=self.lost)
-        if self._lines:
-            if self._closed:
+        if self._lines or self._hurry:
+            if self._closed or self._hurry:
                 self._flush()
             else:
                 self._timer = self._reactor.callLater(INTERVAL, self._flush)

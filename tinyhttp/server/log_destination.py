@@ -40,7 +40,10 @@ class Destination(Protocol):
     """Why the lines do not go where they should, though they are written."""
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Write ``lines``, each with its end; raises `LinesLost`."""
+        """Write ``lines``, each with its end; raises `LinesLost`.
+
+        Without any, a file that is not the one to write to any more is let go of all the same.
+        """
 
     def close(self) -> None:
         """Write no more."""
@@ -65,7 +68,7 @@ class LogFile:
         """See `Destination.write`."""
         self._follow()
         data = b"".join(lines)
-        if self._torn:
+        if self._torn and lines:
             data = b"\n" + data
         view = memoryview(data)
         error: OSError | None = None

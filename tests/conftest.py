@@ -4,10 +4,6 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("few", max_examples=15)
-"""For runs that are slowed down, as by coverage, beside one with as many as ever."""
 
 # Run by trial itself: end_to_end/test_trial.py. Not ``norecursedirs``, which would replace pytest's
 # own list, with ``.venv`` and ``.hypothesis`` on it.

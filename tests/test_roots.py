@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 
 from tests.support import NOW, FakeReactor, write_tree
 from tinyhttp.roots import LOOK_EVERY, Roots
@@ -198,6 +199,34 @@ def test_a_switch_between_two_looks_and_another_configuration(stage: Stage) -> N
     stage.begin()
     stage.switch(stage.release("42"))
     stage.watch()
+    assert stage.pass_a_look() == 1
+
+
+def test_both_configurations_while_one_is_taken(stage: Stage) -> None:
+    """Who is switched between reading and taking is outdated as well."""
+    old, new = stage.values(stage.release("old")), stage.values(stage.path)
+    stage.switch(stage.release("1", "_redirects"))
+    stage.roots.watch({**old, "hosts": []})
+    stage.begin()
+    stage.roots.watch({**old, "hosts": []}, {**new, "hosts": []})
+    stage.switch(stage.release("2"))
+    assert stage.pass_a_look() == 1
+    stage.roots.watch({**new, "hosts": []})
+    assert stage.before == ["1"]
+
+
+def test_a_look_that_fails_is_not_the_last(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise RuntimeError("can't start new thread")
+
+    stage.switch(stage.release("1", "_redirects"))
+    stage.watch()
+    stage.begin()
+    with monkeypatch.context() as patched, capturedLogs() as events:
+        patched.setattr("tinyhttp.roots._lead_of", fail)
+        assert stage.pass_a_look() == 0
+    assert [each["log_failure"].type for each in events] == [RuntimeError]
+    stage.switch(stage.release("2"))
     assert stage.pass_a_look() == 1
 
 

@@ -80,6 +80,13 @@ def test_check_tells_what_would_be_warned_of(
             assert part in line
 
 
+@pytest.mark.parametrize("name", ["access-log", "manifest", "tls-cert", "listen"])
+def test_no_value_holds_a_nul(name: str) -> None:
+    said = complaint(f"--{name}=a\0b")
+    assert said.startswith(f"--{name} '")
+    assert said.endswith("a\\x00b': there is a NUL in it")
+
+
 def complaint(*arguments: str) -> str:
     """Return the one line that is said about wrong ``arguments``, without its frame."""
     with pytest.raises(CannotStart) as caught:

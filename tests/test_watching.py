@@ -19,6 +19,7 @@ from tinyhttp.options import CannotStart
 from tinyhttp.server.admin import make_admin
 from tinyhttp.server.agent_check import AgentCheck
 from tinyhttp.server.board import Board, Slot, make_board
+from tinyhttp.server.quotas import Quotas
 from tinyhttp.server.server import Server
 from tinyhttp.watching import Watching
 
@@ -76,9 +77,15 @@ def root(tmp_path: Path) -> Path:
     return write_tree(tmp_path / "root", {"a.txt": b"four"})
 
 
-def watched(root: Path, reactor: FakeReactor, watching: Watching, health_path: str = "") -> Server:
+def watched(
+    root: Path,
+    reactor: FakeReactor,
+    watching: Watching,
+    health_path: str = "",
+    quotas: Quotas = Quotas(),  # noqa: B008 (frozen)
+) -> Server:
     pages = watching.pages(health_path or None)
-    server = make_server(root, reactor, tally=watching.tally, pages=pages)
+    server = make_server(root, reactor, tally=watching.tally, pages=pages, quotas=quotas)
     watching.watch(server)
     return server
 
@@ -113,8 +120,8 @@ def test_by_default_nothing_is_watched(root: Path, reactor: FakeReactor) -> None
 
 def test_from_begin_to_end(root: Path, reactor: FakeReactor) -> None:
     admin, agent = Endpoint(), Endpoint()
-    watching = Watching(reactor, admin=admin, agent_check=agent, unready=404, most=4)
-    server = watched(root, reactor, watching, "/healthz")
+    watching = Watching(reactor, admin=admin, agent_check=agent, unready=404)
+    server = watched(root, reactor, watching, "/healthz", Quotas(connections=4))
     assert Ears().listen(watching).bound == ["--admin", "--agent-check"]
     assert statuses(admin.factory, "/readyz", "/livez") == [404, 200]
     assert agent.factory.line() == b"drain\n"

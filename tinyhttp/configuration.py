@@ -75,7 +75,7 @@ Layer = Mapping[str, Given]
 
 def _is_read(setting: Setting, text: str) -> bool:
     try:
-        setting.read(text)
+        setting.value([text])
     except ValueError:
         return False
     return True

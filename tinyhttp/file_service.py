@@ -43,7 +43,8 @@ class FileService(Service):
 
     ``anew`` makes the service that the configuration describes now, of which this one takes over
     everything but the ports that it has already; it raises `CannotStart`, or returns a Deferred.
-    That is done at ``HUP``, and when ``roots`` lead elsewhere.
+    That is done at ``HUP``, and when ``roots`` lead elsewhere; ``on_reloaded`` is called behind it,
+    whether it could be done or not.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class FileService(Service):
         server: Server,
         endpoints: Mapping[str, IStreamServerEndpoint],
         *,
+        options: Any = None,
         plain_transport: bool = False,
         backlog: int = BACKLOG,
         proxy_from: Networks | None = None,
@@ -60,12 +62,16 @@ class FileService(Service):
         grace: float = GRACE,
         delay: float = 0,
         anew: Callable[[], "FileService | Deferred[FileService]"] | None = None,
+        on_reloaded: Callable[[], object] = lambda: None,
         roots: Roots | None = None,
         notifier: Notifier | None = None,
         watching: Watching | None = None,
     ):
+        self.options = options
+        """What it was made from."""
         self._reactor = reactor
         self._server = server
+        self._certificates = certificates
         self._factory = _gated(server, server, proxy_from)
         self._tls: Any = None
         self._encrypted = frozenset(encrypted)
@@ -82,10 +88,11 @@ class FileService(Service):
         self._grace = grace
         self._delay = delay
         self._anew = anew
+        self._on_reloaded = on_reloaded
         self._roots = roots
         self._notifier = notifier
         self._watching = watching or Watching(reactor)
-        self._watching.watch(server)
+        self._be_watched()
         self._listening = False
         self._started = False
         self._is_running = False
@@ -129,6 +136,15 @@ class FileService(Service):
         if self._notifier is not None:
             self._notifier.stopping()
         return Deferred.fromCoroutine(self._drain())
+
+    def _be_watched(self) -> None:
+        """Have the figures be ours, and no longer those of whoever was made in between."""
+        self._watching.watch(self._server)
+        tally, certificates = self._watching.tally, self._certificates
+        refusals = self._server.refusals
+        if tally is not None:
+            tally.refused_elsewhere = lambda: refusals.counts
+            tally.certificate_expiry = lambda: certificates.expires_soonest if certificates else 0
 
     def _factory_of(self, endpoint: str) -> Any:
         return self._tls if endpoint in self._encrypted else self._factory
@@ -257,15 +273,35 @@ class FileService(Service):
         self._reloading = True
         if self._notifier is not None:
             self._notifier.reloading()
-        made = maybeDeferred(self._anew)
-        _ = made.addCallbacks(self._made, self._not_made).addBoth(self._reloaded)
+        made = Deferred.fromCoroutine(self._take(self._anew))
+        _ = made.addErrback(self._not_made).addBoth(self._reloaded)
 
-    def _made(self, successor: "FileService") -> None:
-        if self._stopping:
-            _ = successor._server.stop()
-            return
-        self._become(successor)
-        _log.info("the configuration was read anew")
+    async def _take(self, anew: Callable[[], Any]) -> None:
+        """Become what ``anew`` makes; raise `CannotStart`, and be as before, if it can't listen."""
+        successor: FileService = await maybeDeferred(anew)
+        opened: dict[str, IListeningPort] = {}
+        try:
+            await self._open(successor, opened)
+        finally:
+            is_wanted = opened.keys() | self._ports.keys() >= successor._endpoints.keys()
+            if self._stopping or not is_wanted:
+                for port in opened.values():
+                    _ = maybeDeferred(port.stopListening)
+                _ = successor._server.stop()
+                self._be_watched()
+        if not self._stopping:
+            self._become(successor, opened)
+            _log.info("the configuration was read anew")
+
+    async def _open(self, other: "FileService", opened: dict[str, IListeningPort]) -> None:
+        """Listen where ``other`` wants to and we do not; put the ports into ``opened``."""
+        for name, endpoint in other._endpoints.items():
+            if name in self._ports or self._stopping:
+                continue
+            try:
+                opened[name] = await maybeDeferred(endpoint.listen, other._factory_of(name))
+            except Exception:
+                raise CannotStart(f"can't listen on {name}: {reason_of(Failure())}") from None
 
     def _not_made(self, failure: Failure) -> None:
         if isinstance(failure.value, CannotStart):
@@ -281,19 +317,24 @@ class FileService(Service):
         self._reloading = False
         if self._stopping:
             return
+        self._on_reloaded()
         self._tell_ready()
         if self._once_more:
             self._once_more = False
             self.reload()
 
-    def _become(self, other: "FileService") -> None:
-        """Have ``other``'s server answer at our ports; ours finishes what it has."""
+    def _become(self, other: "FileService", opened: Mapping[str, IListeningPort]) -> None:
+        """Have ``other``'s server answer at our ports, and at those ``opened`` for it.
+
+        Ours finishes what it has.
+        """
         server = self._server
         factories = {name: self._factory_of(name) for name in self._ports}
         self._leaving = [each for each in self._leaving if not each.called]
         self._server, self._factory = other._server, other._factory
         self._tls, self._encrypted = other._tls, other._encrypted
-        self._watching.watch(self._server)
+        self._certificates, self.options = other._certificates, other.options
+        self._be_watched()
         self._plain, self._backlog = other._plain, other._backlog
         self._grace, self._delay = other._grace, other._delay
         self._endpoints = other._endpoints
@@ -303,12 +344,8 @@ class FileService(Service):
             else:
                 _log.info("no longer listening on {name}", name=name)
                 self._leaving.append(self._close(name))
-        for name in self._endpoints:
-            if name not in self._ports:
-                listening = maybeDeferred(self._endpoints[name].listen, self._factory_of(name))
-                _ = listening.addCallbacks(
-                    self._bound, self._can_not, callbackArgs=(name,), errbackArgs=(name,)
-                )
+        for name, port in opened.items():
+            self._bound(port, name)
         left = [factories[name] for name in self._ports if name in factories]
         self._leaving.append(Deferred.fromCoroutine(self._leave(server, left)))
 
@@ -319,9 +356,6 @@ class FileService(Service):
         for factory in factories:
             factory.doStop()
         await server.stop(self._grace)
-
-    def _can_not(self, failure: Failure, endpoint: str) -> None:
-        _log.error("can't listen on {e}: {reason}", e=endpoint, reason=reason_of(failure))
 
     def _hand_over(self, endpoint: str, before: Any) -> None:
         """Have the port of ``endpoint`` use our factory in place of the one ``before``."""

@@ -14,6 +14,8 @@ from time import time
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .server.disk import Disk
 from .site.releases import MOST, Earlier
@@ -22,6 +24,8 @@ __all__ = ["LOOK_EVERY", "Before", "Roots"]
 
 LOOK_EVERY = 1.0
 """Seconds; as long as answers are remembered."""
+
+_log = Logger()
 
 _RULES = ("_redirects", "_headers")
 
@@ -64,13 +68,14 @@ class Roots:
         self._next: Any = None
         self._on_switch: Callable[[], object] | None = None
 
-    def watch(self, options: Mapping[str, Any]) -> None:
-        """Look after the sites of ``options``, and no others, from now on.
+    def watch(self, *every: Mapping[str, Any]) -> None:
+        """Look after the sites of the options in ``every``, and no others, from now on.
 
         Before they are read for the first time, as a switch in between is not missed then.
         """
         roots: dict[str, _Root] = {}
-        for values in (options, *(values for _, values in options["hosts"])):
+        sites = [values for options in every for _, values in options["hosts"]]
+        for values in (*every, *sites):
             path = values["path"]
             known = self._roots.get(path) or _Root(_lead_of(path))
             root = roots.setdefault(path, _Root(known.lead, known.before))
@@ -127,7 +132,7 @@ class Roots:
 
     def _look_again(self) -> None:
         self._next = None
-        _ = Deferred.fromCoroutine(self.look()).addCallback(self._looked)
+        _ = Deferred.fromCoroutine(self.look()).addErrback(_not_looked).addCallback(self._looked)
 
     def _looked(self, is_outdated: bool) -> None:
         if self._on_switch is None:  # it was told to stop meanwhile
@@ -136,6 +141,12 @@ class Roots:
         if is_outdated:
             self._on_switch()
         self._wait()
+
+
+def _not_looked(failure: Failure) -> bool:
+    """Say that no thread could be had, or what it was; it is looked again in a while."""
+    _log.failure("it could not be looked where the paths lead", failure)
+    return False
 
 
 def _lead_of(path: str) -> _Lead | None:

@@ -54,6 +54,7 @@ def assemble(
     worker: int | None = None,
     sites: Sites | None = None,
     anew: Callable[[], FileService | Deferred[FileService]] | None = None,
+    on_reloaded: Callable[[], object] = lambda: None,
     roots: Roots | None = None,
     notifier: Notifier | None = None,
 ) -> FileService:
@@ -64,14 +65,11 @@ def assemble(
     except CannotStart:
         _ = server.stop()
         raise
-    if certificates is not None and watching.tally is not None:
-        watching.tally.certificate_expiry = lambda: certificates.expires_soonest
-    if watching.tally is not None:
-        watching.tally.refused_elsewhere = lambda: server.refusals.counts
     return FileService(
         reactor,
         server,
         endpoints,
+        options=options,
         plain_transport=options["plain-transport"],
         backlog=options["backlog"],
         proxy_from=Networks(options["proxy-from"]),
@@ -80,6 +78,7 @@ def assemble(
         grace=options["grace"],
         delay=options["shutdown-delay"],
         anew=anew,
+        on_reloaded=on_reloaded,
         roots=roots,
         notifier=notifier,
         watching=watching,
@@ -89,15 +88,13 @@ def assemble(
 async def read_anew(reactor: Any, options: Options, roots: Roots) -> tuple[Options, Sites]:
     """Return ``options`` and the sites as they are said to be now; raise `CannotStart`.
 
-    In a thread, as the configuration may be long, and the files of a manifest longer.
+    In a thread, as the configuration may be long, and the files of a manifest longer. From before
+    that on it is looked where the paths of both lead.
     """
     await roots.look()
-
-    def read() -> tuple[Options, Sites]:
-        now = options.again()
-        return now, read_sites(reactor, now, roots.before)
-
-    return await roots.disk.run(read)
+    now = await roots.disk.run(options.again)
+    roots.watch(options, now)
+    return now, await roots.disk.run(read_sites, reactor, now, roots.before)
 
 
 @contextmanager
@@ -149,19 +146,19 @@ def _make_service(options: Options) -> Any:
     watching = make_watching(reactor, options)
 
     async def anew() -> FileService:
-        now, sites = await read_anew(reactor, options, roots)
+        now, sites = await read_anew(reactor, service.options, roots)
         if now["workers"] > 1:
             _log.warn("several workers are not had before a restart")
-        made = assemble(reactor, now, make_endpoints(reactor, now), watching, sites=sites)
-        roots.watch(now)
-        return made
+        return assemble(reactor, now, make_endpoints(reactor, now), watching, sites=sites)
 
-    return assemble(
+    service = assemble(
         reactor,
         options,
         endpoints,
         watching,
         anew=lambda: Deferred.fromCoroutine(anew()),
+        on_reloaded=lambda: roots.watch(service.options),
         roots=roots,
         notifier=notifier,
     )
+    return service

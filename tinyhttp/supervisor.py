@@ -33,6 +33,7 @@ from .options import CannotStart, Options
 from .roots import Roots
 from .server.board import Board, Slot, make_board
 from .server.listening import set_backlog
+from .server.log_destination import is_the_same
 from .server.notify import Notifier, without_notification
 from .server.workers import FIRST, Recipe, Worker, WorkerFailed, Workers, descriptors_of
 from .settings import MOST_WORKERS, SETTINGS
@@ -171,6 +172,8 @@ class Supervisor(Service):
         """
         if self._log is None or self._log <= 2:
             return
+        if is_the_same(self._options["access-log"], self._log):
+            return
         try:
             log = open_access_log(self._options["access-log"])
         except CannotStart:  # there is no right to any more
@@ -294,9 +297,12 @@ class Supervisor(Service):
         self._notifier.reloading()
         self._follow_log()
         await self._roots.look()
+        if self._stopping:  # the ports are closed
+            return
         before = self._options, self._endpoints, self._log
         try:
             self._options = before[0].again()
+            self._roots.watch(before[0], self._options)
             self._endpoints = make_endpoints(self._reactor, self._options)
             if self._options["access-log"] != before[0]["access-log"]:  # else it is at hand
                 self._log = open_access_log(self._options["access-log"])
@@ -304,18 +310,17 @@ class Supervisor(Service):
             self._open_new_ports()
             grace = self._options["grace"] + PATIENCE + KILL_AFTER
             await self._workers.roll(self._options["workers"], grace)
-        except (CannotStart, WorkerFailed) as error:
-            problem = said_of(error) if isinstance(error, CannotStart) else error
+        except Exception as error:
             if not self._stopping:
-                _log.error("the configuration stays as it was: {problem}", problem=problem)
+                _say_why_not(error)
             unused = self._log
             self._options, self._endpoints, self._log = before
         else:
             unused = before[2]
         if self._stopping:
             return
+        self._roots.watch(self._options)
         if self._options is not before[0]:
-            self._roots.watch(self._options)
             _log.info("the configuration was read anew, by new workers")
         if unused != self._log:
             _close_log(unused)
@@ -341,6 +346,15 @@ def _check(reactor: Any, options: Options, log: int | None) -> None:
     server.site.close()
     if server.access_log is not None:
         _ = server.access_log.close()
+
+
+def _say_why_not(error: Exception) -> None:
+    """Say why there is no other configuration; an error of our own at length."""
+    if isinstance(error, CannotStart | WorkerFailed):
+        problem = said_of(error) if isinstance(error, CannotStart) else error
+        _log.error("the configuration stays as it was: {problem}", problem=problem)
+    else:
+        _log.failure("an error of the server's own; the configuration stays as it was")
 
 
 def _log_failure(failure: Failure) -> None:

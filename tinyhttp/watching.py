@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from .options import CannotStart
 from .server.admin import make_admin
-from .server.agent_check import AgentCheck, free_share
+from .server.agent_check import AgentCheck
 from .server.board import Posting, Slot
 from .server.pages import Health, Page
 from .server.server import Server
@@ -25,9 +25,9 @@ class Watching:
     """What this process shows of itself on the endpoints ``admin`` and ``agent_check``.
 
     ``unready`` is the status of ``/readyz`` when no requests are wanted. With a ``slot`` the
-    metrics are those of every process on its board. ``most`` is how many connections the server
-    takes; if it is known, HAProxy hears which share of them is free. Raises `CannotStart` if there
-    is an ``admin`` but no ``prometheus_client``.
+    metrics are those of every process on its board. HAProxy hears which share of the connections
+    is free that the server takes, if that was said. Raises `CannotStart` if there is an ``admin``
+    but no ``prometheus_client``.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class Watching:
         agent_check: IStreamServerEndpoint | None = None,
         unready: int = 503,
         slot: Slot | None = None,
-        most: int = 0,
     ):
         self.health = Health(unready)
         self.tally = Tally() if admin is not None or slot is not None else None
@@ -56,8 +55,7 @@ class Watching:
             self._admin = make_admin(reactor, self.health, {b"/metrics": page})
             self._listeners.append(("--admin", admin, self._admin))
         if agent_check is not None:
-            free = free_share(self._connections, most) if most else _all
-            agent = AgentCheck(reactor, self.health, free)
+            agent = AgentCheck(reactor, self.health, self._free)
             self._listeners.append(("--agent-check", agent_check, agent))
 
     def pages(self, health_path: str | None) -> dict[bytes, Page]:
@@ -112,8 +110,11 @@ class Watching:
         assert self.tally is not None
         return self.tally.row(self._server)
 
-    def _connections(self) -> int:
-        return 0 if self._server is None else len(self._server.connections)
+    def _free(self) -> float:
+        """Return the share of connections that is free."""
+        if self._server is None or not self._server.quotas.connections:
+            return 1.0
+        return 1 - len(self._server.connections) / self._server.quotas.connections
 
     def _opened(self, port: IListeningPort) -> IListeningPort:
         self._ports.append(port)
@@ -122,10 +123,6 @@ class Watching:
     def _stopped(self, result: object) -> None:
         if self._posting is not None:
             self._posting.stop()
-
-
-def _all() -> float:
-    return 1.0
 
 
 def _metrics_page(source: Callable[[], Sequence[int]], *, process: bool) -> Page:

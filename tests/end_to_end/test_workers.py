@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -280,6 +281,50 @@ def test_a_log_that_was_moved_away_is_let_go(site: Path, tmp_path: Path) -> None
         assert server.terminate() == 0
     assert "/?after" in log.read_text()
     assert "/?after" not in old.read_text()
+
+
+def test_a_pipe_that_nobody_reads_any_more(site: Path, tmp_path: Path) -> None:
+    """Costs lines, and nothing else: signals are heeded, requests answered."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    options = ["--port", "0", "--path", str(site), "--workers", "2", "--access-log", str(pipe)]
+    with start("command", *options, cwd=site) as server:
+        port = server.port()
+        os.close(reader)
+        server.send(signal.SIGUSR1)
+        server.send(signal.SIGHUP)
+        server.line("the configuration was read anew")
+        assert fetch(port)[1] == PAGE
+        assert server.terminate() == 0
+
+
+def test_an_end_on_the_heels_of_a_reload(site: Path) -> None:
+    """The ports that are closed stay closed: who comes is refused, and does not wait in vain."""
+    options = ["--port", "0", "--path", str(site), "--workers", "2"]
+    with start("command", *options, cwd=site) as server:
+        port = server.port()
+        with socket.create_connection(("127.0.0.1", port)) as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+            slow.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert slow.recv(1)
+            server.send(signal.SIGHUP)
+            server.send(signal.SIGTERM)
+            server.line("telling the workers to finish")
+            wait_until(lambda: not is_open(port), "it listens on")
+            threading.Event().wait(0.3)  # a reload that goes on would have opened it again
+            assert not is_open(port)
+            while slow.recv(1 << 20):
+                pass
+        assert server.end() == 0
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def open_files(pid: int) -> list[Path]:

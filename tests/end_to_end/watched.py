@@ -13,6 +13,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
+from tinyhttp.server.quotas import Quotas
 from tinyhttp.server.server import Server
 from tinyhttp.watching import Watching
 
@@ -29,10 +30,13 @@ def main(directory: str, unready: int) -> None:
         admin=TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
         agent_check=TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"),
         unready=unready,
-        most=4,
     )
     server = Server(
-        directory, reactor=reactor, tally=watching.tally, pages=watching.pages("/healthz")
+        directory,
+        reactor=reactor,
+        quotas=Quotas(connections=4),
+        tally=watching.tally,
+        pages=watching.pages("/healthz"),
     )
     watching.watch(server)
     port = reactor.listenTCP(0, server, interface="127.0.0.1")

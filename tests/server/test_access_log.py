@@ -582,6 +582,31 @@ def test_what_waits_waits_for_the_write_under_way(reactor: FakeReactor, path: Pa
     assert log.close().called
 
 
+def test_nothing_to_write_is_no_sign_that_it_works_again(
+    reactor: FakeReactor, events: list[LogEvent]
+) -> None:
+    path = Path("/dev/full")
+    log = rotating_log(reactor, path)
+    for _ in range(2):
+        log.add(b"line\n")
+        log.write_now()
+        log.write_now()
+    assert log.lost == 2
+    assert ["works again" in formatEvent(event) for event in events] == [False]
+    assert log.close().called
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="nobody reads this pipe"):
+        open_log(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = open_log(path)
+    assert os.get_blocking(descriptor)
+    os.close(descriptor)
+    os.close(reader)
+
+
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_file_that_was_moved_away_is_let_go_of(
     reactor: FakeReactor, path: Path, under_way: bool

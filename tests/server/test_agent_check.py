@@ -7,7 +7,7 @@ from twisted.internet import tcp
 from twisted.internet.testing import StringTransport
 
 from tests.support import FakeReactor, FakeTransport
-from tinyhttp.server.agent_check import CONNECTIONS, PATIENCE, AgentCheck, free_share
+from tinyhttp.server.agent_check import CONNECTIONS, PATIENCE, AgentCheck
 from tinyhttp.server.pages import Health
 
 from .sockets import Peer, SocketReactor, linked, until
@@ -57,7 +57,7 @@ def test_the_weight_is_what_is_free(
     reactor: FakeReactor, health: Health, connections: int, percent: int
 ) -> None:
     """Never 0: that would mean "drain", and keep clients away for good."""
-    agent = AgentCheck(reactor, health, free_share(lambda: connections, 200))
+    agent = AgentCheck(reactor, health, lambda: 1 - connections / 200)
     assert agent.line() == b"up ready %d%%\n" % percent
 
 

@@ -140,7 +140,7 @@ class AccessLog:
                 _log.warn("the access log can't be opened anew: {reason}", reason=reason)
         if isinstance(result, Failure):
             self._count_lost(result, count)
-        elif self._failing:
+        elif self._failing and count:
             self._failing = False
             _log.info("the access log works again; {lost} lines are lost so far", lost=self.lost)
         if self._lines or self._hurry:

@@ -18,7 +18,7 @@ from .any_transport import can_half_close
 from .deadlines import Deadlines
 from .pages import Health
 
-__all__ = ["AgentCheck", "free_share"]
+__all__ = ["AgentCheck"]
 
 CONNECTIONS: Final = 64
 """Connections at a time; a balancer makes one every few seconds."""
@@ -105,11 +105,3 @@ class AgentConnection(Protocol):
         """Leave nothing behind."""
         self._agent.connections.discard(self)
         self._agent.deadlines.remove(self)
-
-
-def free_share(count: Callable[[], int], most: int) -> Callable[[], float]:
-    """Return a function that returns which share of ``most`` connections is free.
-
-    ``count`` returns how many there are.
-    """
-    return lambda: 1 - count() / most

@@ -14,7 +14,15 @@ from collections.abc import Callable, Sequence
 from time import gmtime, time
 from typing import Protocol
 
-__all__ = ["Destination", "LinesLost", "LogFile", "Syslog", "open_destination", "open_log"]
+__all__ = [
+    "Destination",
+    "LinesLost",
+    "LogFile",
+    "Syslog",
+    "is_the_same",
+    "open_destination",
+    "open_log",
+]
 
 SYSLOG_SOCKET = "/dev/log"
 SYSLOG_PORT = 514
@@ -100,7 +108,7 @@ class LogFile:
         if self._path is None:
             return
         try:
-            if _is_the_same(self._path, self._descriptor):
+            if is_the_same(self._path, self._descriptor):
                 self.lost_track = None
                 return
             descriptor = open_log(self._path)
@@ -241,11 +249,23 @@ def syslog_address(text: str) -> str | tuple[str, int]:
 
 
 def open_log(path: str | os.PathLike[str]) -> int:
-    """Return a descriptor of the file ``path``, to which lines are appended; raises ``OSError``."""
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Return a descriptor of the file ``path``, to which lines are appended; raises ``OSError``.
+
+    That is one for a pipe that nobody reads, as to wait for a reader would be to wait for ever.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise OSError(errno.ENXIO, "nobody reads this pipe") from None
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
-def _is_the_same(path: str | os.PathLike[str], descriptor: int) -> bool:
+def is_the_same(path: str | os.PathLike[str], descriptor: int) -> bool:
+    """Return whether the name ``path`` leads to the file behind ``descriptor``."""
     try:
         named = os.stat(path)
     except FileNotFoundError:

@@ -37,7 +37,10 @@ class Setting:
 
     def value(self, texts: list[str]) -> Any:
         """Return the value of ``texts``; raises ``ValueError``."""
-        return [self.read(text) for text in texts] if self.several else self.read(texts[-1])
+        value = [self.read(text) for text in texts] if self.several else self.read(texts[-1])
+        if "\0" in "".join(texts):  # which the system takes for the end of a name
+            raise ValueError("there is a NUL in it")
+        return value
 
     @property
     def default_texts(self) -> list[str]:

@@ -61,6 +61,9 @@ def main(reactor_name: str, number: str) -> None:
     )
     service.on_running = lambda: _say_ready(READY)
     service.startService()
+    for descriptor in orders["descriptors"]:
+        # The reactor has a copy. As long as one is open at all, the kernel accepts who connects.
+        os.close(descriptor)
     _Superior(reactor, service)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -299,8 +300,9 @@ def test_a_pipe_that_nobody_reads_any_more(site: Path, tmp_path: Path) -> None:
         assert server.terminate() == 0
 
 
-def test_an_end_on_the_heels_of_a_reload(site: Path) -> None:
-    """The ports that are closed stay closed: who comes is refused, and does not wait in vain."""
+@pytest.mark.parametrize("before", [[], [signal.SIGHUP]], ids=["alone", "behind a reload"])
+def test_who_comes_while_it_ends_is_refused(site: Path, before: list[signal.Signals]) -> None:
+    """And does not wait in vain: the ports are closed by all, and stay closed."""
     options = ["--port", "0", "--path", str(site), "--workers", "2"]
     with start("command", *options, cwd=site) as server:
         port = server.port()
@@ -308,8 +310,8 @@ def test_an_end_on_the_heels_of_a_reload(site: Path) -> None:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
             slow.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
             assert slow.recv(1)
-            server.send(signal.SIGHUP)
-            server.send(signal.SIGTERM)
+            for number in [*before, signal.SIGTERM]:
+                server.send(number)
             server.line("telling the workers to finish")
             wait_until(lambda: not is_open(port), "it listens on")
             threading.Event().wait(0.3)  # a reload that goes on would have opened it again
@@ -328,8 +330,11 @@ def is_open(port: int) -> bool:
 
 
 def open_files(pid: int) -> list[Path]:
-    links = Path(f"/proc/{pid}/fd").iterdir()
-    return [path for each in links if (path := Path(os.readlink(each))).is_file()]
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            found.append(Path(os.readlink(link)))
+    return [path for path in found if path.is_file()]
 
 
 def test_workers_do_not_outlive_their_supervisor(two: Running) -> None:

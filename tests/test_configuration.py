@@ -240,12 +240,23 @@ def test_printing_gives_what_can_be_read_again(
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert f"threads = 7  # {tmp_path}/tinyhttp.toml line 1: threads\n" in printed
+    assert "as they stand in the file" not in printed
     assert "backlog = 77  # the environment's TINYHTTP_BACKLOG\n" in printed
     assert 'cache-size = "1M"  # --cache-size\n' in printed
     assert "grace = 25  # default\n" in printed
     monkeypatch.delenv("TINYHTTP_BACKLOG")
     after = options("--config", config(printed))
     assert {name: after[name] for name in EVERY} == {name: before[name] for name in EVERY}
+
+
+def test_what_is_not_printed_is_named(
+    config: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = '[[redirects]]\nfrom = "/a"\nto = "/b"\n[[hosts]]\nnames = ["a.example"]\npath = "."\n'
+    with pytest.raises(SystemExit):
+        options("--config", config(tables), "--path", str(tmp_path), "--print-config")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "# and, as they stand in the file: [[redirects]], [[hosts]]"
 
 
 EVERY = [*(setting.name for setting in SETTINGS), "endpoints", "mime-types"]

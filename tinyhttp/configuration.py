@@ -147,6 +147,11 @@ class Configuration:
     hosts: "Sequence[tuple[list[str], Configuration]]"
     """Their names, and what is said of them."""
 
+    @property
+    def unprinted(self) -> list[str]:
+        """What `printed` leaves out, as it stands in the file."""
+        return [f"[[{name}]]" for name in (*self.tables, *[HOSTS][: len(self.hosts)])]
+
     def told(self) -> dict[str, Any]:
         """Return what no argument can say, for `heard` in another process."""
         return {
@@ -280,7 +285,10 @@ def _text(setting: Setting, source: str, value: Any) -> str:
 
 
 def printed(chosen: Mapping[str, Given]) -> str:
-    """Return every setting as TOML, with who has said it; reading it gives the same again."""
+    """Return every setting as TOML, with who has said it; reading it gives the same again.
+
+    But for rules and hosts, which are no settings: see `Configuration.unprinted`.
+    """
     lines = []
     for setting in SETTINGS:
         given = chosen.get(setting.name)

@@ -189,6 +189,8 @@ class Options(usage.Options):
         _check_encrypted_once(self["tls-endpoints"])
         if self["print-config"]:
             print(printed(self.given))
+            if unprinted := self.configuration.unprinted:
+                print(f"# and, as they stand in the file: {', '.join(unprinted)}")
             raise SystemExit(0)
 
     def _layers(self) -> list[Layer]:

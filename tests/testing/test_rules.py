@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tinyhttp.testing import MemoryServer, Rule, ScriptError, on
+from tinyhttp.testing.script import Script
 
 from .wires import A, ask
 
@@ -183,3 +184,12 @@ def test_not_more_rules_than_anybody_needs(server: MemoryServer) -> None:
     server.add(*[on("/a.bin", nth=n).delay(1) for n in range(1, 1001)])
     with pytest.raises(ScriptError, match="more than 1000"):
         server.on("/a.bin")
+
+
+def test_what_was_refused_stands_in_nobodys_way() -> None:
+    script = Script({"/a": 3}.get, lambda _: False)
+    place = script.add(on("/a"))
+    with pytest.raises(ScriptError, match="only 3 octets"):
+        script.replace(place, on("/a").truncate(99))
+    script.add(on("/a").truncate(1))
+    assert script.unused() == ["on('/a'): no fault", "on('/a'): close at 1"]

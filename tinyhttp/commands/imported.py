@@ -18,6 +18,7 @@ _GROUP = re.compile(r"@\(([^()]*)\)|\{([^{}]*)\}")
 _LITERAL = re.compile(r"[^*?\[\](){}|!+@]+")
 _ANY_OF_A_TYPE = re.compile(r"\*[^*?\[\](){}|!+@]+")
 
+HTTPS_PORT = 443
 MOST_ALTERNATIVES = 50
 MOST_CHARACTERS = 500
 """Of a glob that is looked at for alternatives."""
@@ -53,6 +54,20 @@ class Imported:
             self.settings[key] = value
         else:
             self.miss(where, "true or false is wanted")
+
+    def https_redirect(self, where: str, value: object) -> None:
+        """Have plain HTTP redirected to the usual port, if ``value`` is true."""
+        if not isinstance(value, bool):
+            self.miss(where, "true or false is wanted")
+        elif value:
+            self.settings["https-redirect"] = HTTPS_PORT
+
+    def basic_auth(self, where: str, value: object) -> None:
+        """Ask for the password in the environment, if ``value`` is true."""
+        if not isinstance(value, bool):
+            self.miss(where, "true or false is wanted")
+        elif value:
+            self.settings["auth"] = ["/=env"]
 
     def redirect(self, where: str, rule: dict[str, Value]) -> None:
         """Add a rule, if it makes one."""
@@ -101,7 +116,13 @@ def pattern(glob: str, *, inner_splat: bool = False) -> str | None:
             continue
         elif name == "*":
             parts.append("*" if names[index - 1 : index] == ["**"] else f":name{index + 1}")
-        elif _LITERAL.fullmatch(name) or (last and inner_splat and _ANY_OF_A_TYPE.fullmatch(name)):
+        elif _LITERAL.fullmatch(name) or (
+            # Ours reaches into directories, so it must have done so before.
+            last
+            and inner_splat
+            and names[index - 1 : index] == ["**"]
+            and _ANY_OF_A_TYPE.fullmatch(name)
+        ):
             parts.append(name)
         else:
             return None

@@ -4,6 +4,7 @@ Above the floors. That is the configuration of the ``serve`` of npm. What it doe
 tinyhttp does not, is written out.
 """
 
+import re
 from typing import Any
 
 from .imported import Imported, alternatives, pattern
@@ -72,7 +73,7 @@ def _redirects(config: dict[str, Any], imported: Imported) -> None:
     """They come before the files there."""
     for where, member, source in _members(config, "redirects", imported):
         target = imported.text(where, member.get("destination"))
-        if target is None:
+        if target is None or _has_number(target, where, imported):
             continue
         from_ = pattern(source)
         if from_ is None:
@@ -86,7 +87,7 @@ def _redirects(config: dict[str, Any], imported: Imported) -> None:
 def _rewrites(config: dict[str, Any], imported: Imported) -> None:
     for where, member, source in _members(config, "rewrites", imported):
         target = imported.text(where, member.get("destination"))
-        if target is None:
+        if target is None or _has_number(target, where, imported):
             continue
         target = "/" + target.lstrip("/")
         from_ = pattern(source)
@@ -96,6 +97,14 @@ def _rewrites(config: dict[str, Any], imported: Imported) -> None:
             imported.miss(where, f"{source!r} can't be written here")
         else:
             imported.redirect(where, {"from": from_, "to": target, "status": 200})
+
+
+def _has_number(target: str, where: str, imported: Imported) -> bool:
+    """Return whether ``target`` has a number for what a star stands for: that is text here."""
+    if re.search(r"/:[0-9]", target) is None:
+        return False
+    imported.miss(where, f"{target!r}: a number for a part; say :splat, or :name in both")
+    return True
 
 
 def _headers(config: dict[str, Any], imported: Imported) -> None:

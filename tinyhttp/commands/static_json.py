@@ -11,10 +11,11 @@ from .toml_text import Value
 
 __all__ = ["import_static_json"]
 
-_NO_EQUIVALENT = ("basic_auth", "basic_auth_username", "basic_auth_password", "proxies")
+_PASSWORD = ("basic_auth_username", "basic_auth_password")
+_NO_EQUIVALENT = ("proxies",)
 _KNOWN = (
     *("root", "canonical_host", "encoding", "clean_urls", "logging", "routes", "redirects"),
-    *("error_page", "https_only", "headers", *_NO_EQUIVALENT),
+    *("error_page", "https_only", "headers", "basic_auth", *_PASSWORD, *_NO_EQUIVALENT),
 )
 
 
@@ -30,6 +31,8 @@ def import_static_json(config: dict[str, Any]) -> Imported:
             imported.miss(key, "not a key of static.json that is known")
         elif key in _NO_EQUIVALENT and value:
             imported.miss(key)
+        elif key in _PASSWORD and value:
+            imported.miss(key, "passwords are for the environment or a file: see --auth")
     return imported
 
 
@@ -44,7 +47,9 @@ def _settings(config: dict[str, Any], imported: Imported) -> None:
     if "clean_urls" in config:
         imported.flag("clean_urls", config["clean_urls"], "clean-urls")
     if "https_only" in config:
-        imported.flag("https_only", config["https_only"], "https-redirect")
+        imported.https_redirect("https_only", config["https_only"])
+    if "basic_auth" in config:
+        imported.basic_auth("basic_auth", config["basic_auth"])
     if "error_page" in config and (page := imported.text("error_page", config["error_page"])):
         settings["error-page"] = [f"404=/{page.lstrip('/')}"]
     encoding = config.get("encoding", "UTF-8")

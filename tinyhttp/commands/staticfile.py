@@ -17,7 +17,6 @@ _HSTS = "http_strict_transport_security"
 _SWITCHES = {
     "directory": "listing",
     "pushstate": "spa",
-    "force_https": "https-redirect",
     "host_dot_files": "hidden-files",
 }
 _ON = ("true", "yes", "on", "enabled", "visible")
@@ -62,11 +61,11 @@ def import_staticfile(text: str) -> Imported:
         if key == "status_codes":
             _error_pages(value, imported)
         elif isinstance(value, dict):
-            if value or key not in _SWITCHES:
+            if value or key not in (*_SWITCHES, "force_https"):
                 imported.miss(key, "a value is wanted" if not value else "there is no equivalent")
         elif key == "root":
             imported.settings["path"] = value
-        elif key in _SWITCHES:
+        elif key in _SWITCHES or key == "force_https":
             _switch(key, value, imported)
         elif not key.startswith(_HSTS) and value.lower() not in _OFF:
             imported.miss(key)
@@ -75,7 +74,9 @@ def import_staticfile(text: str) -> Imported:
 
 
 def _switch(key: str, value: str, imported: Imported) -> None:
-    if value.lower() in _ON:
+    if value.lower() in _ON and key == "force_https":
+        imported.https_redirect(key, True)
+    elif value.lower() in _ON:
         imported.settings[_SWITCHES[key]] = True
     elif value.lower() not in _OFF:
         imported.miss(key, f"{value!r} is neither on nor off")

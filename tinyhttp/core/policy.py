@@ -215,8 +215,8 @@ def _find(asked: _Asked) -> Steps:
     if location is not None:
         _went(asked, "https-redirect or canonical-host", location)
         return _moved(asked, 308, location)
-    if path is None:
-        return _missing(asked)
+    if path is None:  # it names no file: there is a "/" in a name, for example
+        return (yield from _program(asked)) or _missing(asked)
     # 2. Does a rule come before the files?
     if policy.redirects is not None:
         ruling = policy.redirects.first(path, request.query, request.authority, asked.tell)
@@ -257,14 +257,20 @@ def _without_file(asked: _Asked, path: SitePath) -> Steps:
         listed = yield from _list(asked, path)
         if listed is not None:
             return listed
-    if policy.spa and _is_navigation(request, path):
-        _went(asked, "spa: a page that is no file is for the root's index", b"/")
-        page = yield from _look_up(asked, ROOT)
-        if isinstance(page, File):
-            response = answer(request, page, asked.when, asked.tell)
-            response.fields += [_NO_CACHE, _VARY]
-            return response
-    return _missing(asked)
+    return (yield from _program(asked)) or _missing(asked)
+
+
+def _program(asked: _Asked) -> Generator[Question, "Answer", Response | None]:
+    """Return the page with the program that makes the others, if one of those is wanted."""
+    if not asked.policy.spa or not _is_navigation(asked.request, asked.path):
+        return None
+    _went(asked, "spa: a page that is no file is for the root's index", b"/")
+    page = yield from _look_up(asked, ROOT)
+    if not isinstance(page, File):
+        return None
+    response = answer(asked.request, page, asked.when, asked.tell)
+    response.fields += [_NO_CACHE, _VARY]
+    return response
 
 
 def _look_up(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Resource]:
@@ -369,7 +375,7 @@ def _list(asked: _Asked, path: SitePath) -> Generator[Question, "Answer", Respon
     return response
 
 
-def _is_navigation(request: Request, path: SitePath) -> bool:
+def _is_navigation(request: Request, path: SitePath | None) -> bool:
     """Return whether somebody wants a page, and not a part of one, such as a picture.
 
     Browsers ask for pages with ``text/html``; programs that accept everything mean a page if the
@@ -378,6 +384,8 @@ def _is_navigation(request: Request, path: SitePath) -> bool:
     accept = request.fields.get(b"accept")
     if accept is None or not wants_page(accept):
         everything = accept is None or accept.strip() in (b"", b"*/*")
+        if path is None:
+            return False
         return everything and (not path.segments or b"." not in path.segments[-1])
     return True
 

@@ -78,11 +78,14 @@ def parse_redirects(
     if without_status:
         report.warning(
             without_status[0],
-            f"no status, here and on {len(without_status) - 1} lines below: that is"
-            f" {dialect.status}, and {_other(dialect).status} in the dialect"
-            f" {_other(dialect).name}",
+            f"no status, here{_and_below(len(without_status) - 1)}: that is {dialect.status},"
+            f" and {_other(dialect).status} in the dialect {_other(dialect).name}",
         )
     return rules.rules, report.problems()
+
+
+def _and_below(count: int) -> str:
+    return f" and on {count} line{'s' * (count > 1)} below" if count else ""
 
 
 def _other(dialect: Dialect) -> Dialect:

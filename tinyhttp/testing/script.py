@@ -23,6 +23,11 @@ class _Slot:
     count: int = 0
     used: int = 0
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is a fault: none was said yet, or what was said has been refused."""
+        return self.rule.faults != NO_FAULTS
+
 
 class Script:
     """The rules of a server; of those that match, the one that was given first is in force.
@@ -59,7 +64,7 @@ class Script:
         for slot in self._slots:
             if slot.rule.match.is_about(entry):
                 slot.count += 1
-                if chosen is None and slot.rule.match.takes(slot.count):
+                if chosen is None and slot.rule.match.takes(slot.count) and slot.says_something:
                     chosen = slot.rule
                     slot.used += 1
         return chosen
@@ -67,9 +72,9 @@ class Script:
     def unused(self) -> list[str]:
         """Return the rules that no request has met, as text."""
         return [
-            str(slot.rule) if slot.rule.faults != NO_FAULTS else f"{slot.rule.match}: no fault"
+            str(slot.rule) if slot.says_something else f"{slot.rule.match}: no fault"
             for slot in self._slots
-            if not slot.used or slot.rule.faults == NO_FAULTS
+            if not slot.used or not slot.says_something
         ]
 
     def _check(self, rule: Rule, place: int) -> None:
@@ -93,7 +98,8 @@ class Script:
         for slot in self._slots[:place]:
             earlier = slot.rule.match
             if (
-                earlier.is_unconditional
+                slot.says_something
+                and earlier.is_unconditional
                 and earlier.method in (None, match.method)
                 and (earlier.path == match.path or earlier.covers(match.path))
             ):

@@ -106,6 +106,14 @@ def test_draining(running: Running, request: pytest.FixtureRequest) -> None:
     assert line() == b"drain\n"
 
 
+def is_answered(directory: Path) -> bool:
+    """Return whether HAProxy has begun: it binds its socket a while before it listens there."""
+    try:
+        return bool(stats(directory))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+
+
 def stats(directory: Path) -> dict[str, dict[str, str]]:
     """Return what HAProxy knows of the server behind each of its proxies."""
     data = b""
@@ -137,7 +145,7 @@ def test_haproxy_hears_of_weight_and_draining(
         )
     )
     with Running([str(HAPROXY), "-db", "-f", str(configuration)], cwd=tmp_path):
-        until((tmp_path / "haproxy.sock").exists)
+        until(lambda: is_answered(tmp_path))
         until(lambda: stats(tmp_path)["health"]["check_status"] == "L7OK")
         until(lambda: stats(tmp_path)["agent"]["agent_status"] == "L7OK")
         until(lambda: stats(tmp_path)["soft"]["check_status"] == "L7OK")
